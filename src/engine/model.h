@@ -1,0 +1,41 @@
+// A model ready to use: weights in a denoiser, tokenizer, chat template, generation defaults.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "io/model_files.h"
+#include "model/denoiser.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace pent {
+
+struct Model {
+  std::string name;                                  // as the user wrote it, or the embedded model's name
+  ModelFiles files;
+  std::shared_ptr<const Tokenizer> tokenizer;
+  std::unique_ptr<ChatTemplate> chat_template;       // null if it has none
+  std::unique_ptr<Denoiser> denoiser;
+};
+
+// A model the binary carries: file name -> bytes that live as long as the process.
+struct EmbeddedModel {
+  std::string name;
+  std::map<std::string, std::span<const std::byte>> files;
+};
+
+// $PENT_HOME, else $XDG_CACHE_HOME/pent, else ~/.cache/pent.
+std::filesystem::path pent_home();
+
+// Finds `reference`: empty = the first embedded model; a directory or .gguf file; an embedded model's name; a name under
+// $PENT_HOME/models (directory or NAME.gguf); org/name[@revision] in the Hugging Face cache. kNotFound lists where it looked.
+ModelFiles find_model(const std::string& reference, const std::vector<EmbeddedModel>& embedded);
+
+Model load_model(const std::string& reference, const std::vector<EmbeddedModel>& embedded, ThreadPool& pool,
+                 const NativeOptions& options = {});
+
+}  // namespace pent

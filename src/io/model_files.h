@@ -1,0 +1,32 @@
+// The files of one model, wherever they are: a Hugging Face directory, a .gguf file, or the embedded model.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/json.h"
+#include "io/gguf.h"
+#include "io/weight_source.h"
+
+namespace pent {
+
+struct ModelFiles {
+  std::string where;                        // for messages and --json "model": path or name
+  Json config;                              // config.json; null for GGUF
+  Json generation_config;                   // generation_config.json; null if absent
+  std::string tokenizer_json;               // text of tokenizer.json; empty for GGUF
+  Json tokenizer_config;                    // tokenizer_config.json; null if absent
+  std::string chat_template;                // chat_template.jinja, else tokenizer_config's, else GGUF's; may be empty
+  std::shared_ptr<WeightSource> weights;    // never null
+  std::shared_ptr<GgufFile> gguf;           // same object as weights when the model is a GGUF, else null
+};
+
+// PATH is a directory or a .gguf file. Throws with the missing file named; pytorch_model.bin alone is refused by name.
+ModelFiles open_model_files(const std::filesystem::path& path);
+
+// Files held in memory under their usual names ("config.json", "model.safetensors", …); the bytes must stay alive.
+ModelFiles open_model_files(const std::map<std::string, std::span<const std::byte>>& files, std::string where);
+
+}  // namespace pent

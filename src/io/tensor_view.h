@@ -1,0 +1,43 @@
+// Element types, and a borrowed view of one stored tensor.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pent {
+
+// The stored formats we read. Q*: GGUF blocks of 32 elements (formats: docs/formats.md).
+enum class DType : uint8_t { kF32, kF16, kBF16, kQ8_0, kQ4_0, kQ4_1, kI8, kI16, kI32, kI64, kU8, kBool, kF64 };
+
+struct DTypeInfo {
+  const char* name;     // "BF16", "Q8_0", …
+  int64_t block_size;   // elements per block: 1, or 32
+  int64_t block_bytes;  // bytes per block
+};
+const DTypeInfo& dtype_info(DType type);
+
+// Borrowed: valid while the file it came from is open. Row-major, shape [out, in] for matrices whatever the file's own
+// order is; the last axis is contiguous.
+struct TensorView {
+  std::string_view name;
+  DType dtype = DType::kF32;
+  std::vector<int64_t> shape;
+  std::span<const std::byte> bytes;
+
+  int64_t elements() const;
+  int64_t rows() const;  // product of all axes but the last (1 for a vector)
+  int64_t cols() const;  // last axis
+};
+
+// Rows [row_begin, row_end) as float32, bit for bit what the format's reference gives. out has (row_end-row_begin)*cols.
+void dequantize_rows(const TensorView& tensor, int64_t row_begin, int64_t row_end, float* out);
+
+float f16_to_f32(uint16_t bits);
+float bf16_to_f32(uint16_t bits);
+uint16_t f32_to_bf16(float value);  // round to nearest even; NaN stays a quiet NaN
+
+}  // namespace pent

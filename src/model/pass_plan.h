@@ -1,0 +1,95 @@
+// One forward pass, said completely (PassPlan), and what is wanted from it (HeadRequest -> RowStats).
+//
+// A cache policy is nothing but a way to make pass plans; the model only executes them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/random.h"
+
+namespace pent {
+
+// Slots [begin, end) of a sequence's key/value store.
+struct SlotRange {
+  int32_t begin = 0;
+  int32_t end = 0;
+};
+
+// One token to compute. Position is what RoPE sees; slot is where its keys and values are written. They differ once cells
+// are inserted or deleted. All rows of a sequence write their slots before any row of the layer reads.
+struct PassRow {
+  int32_t token = 0;
+  int32_t position = 0;
+  int32_t slot = 0;
+  uint32_t ranges_begin = 0;  // this row sees plan.ranges[ranges_begin, ranges_begin + ranges_count), in that order
+  uint32_t ranges_count = 0;
+};
+
+// The rows of one sequence, contiguous in plan.rows.
+struct PassSequence {
+  int32_t sequence = 0;    // handle from Denoiser::open_sequence
+  uint32_t row_begin = 0;
+  uint32_t row_end = 0;
+};
+
+struct PassPlan {
+  std::vector<PassRow> rows;
+  std::vector<PassSequence> sequences;
+  std::vector<SlotRange> ranges;
+  std::vector<uint32_t> head_rows;  // indices into rows whose output the head answers, ascending
+
+  void clear();
+  // Appends a sequence whose rows have positions and slots first_position, first_position+1, …
+  //   full:   every row sees slots [0, first_position + n)
+  //   causal: row i sees slots [0, first_position + i + 1)
+  void add_full(int32_t sequence, std::span<const int32_t> tokens, int32_t first_position = 0);
+  void add_causal(int32_t sequence, std::span<const int32_t> tokens, int32_t first_position = 0);
+};
+
+struct TokenBias {
+  int32_t token = 0;
+  float bias = 0;  // added to the logit; -infinity bans the token
+};
+
+// What the sampler wants to know of plan.head_rows. Biases act before everything else.
+struct HeadRequest {
+  bool full_logits = false;          // also keep the biased logits, float32 [head_rows, vocab] (parity, tests, bounds)
+  bool entropy = false;              // of softmax(logits), nats
+  int top = 0;                       // how many best tokens to list per row (ties: lower id first)
+  std::vector<TokenBias> biases;     // for all rows
+  std::vector<int32_t> targets;      // empty, or per head row a token whose logit is wanted (-1: none)
+
+  // The draw. temperature 0: the arg max, no random number. Otherwise softmax(logits / temperature), cut to the top_k
+  // largest (0: all), then to the smallest set whose mass reaches top_p, is inverted at draw_uniform(keys[row]): the token
+  // is the first, in ascending id order, whose cumulative mass exceeds u * total (float64 sums).
+  float temperature = 0;
+  int top_k = 0;
+  float top_p = 1;
+  std::vector<DrawKey> keys;         // per head row; needed when temperature > 0
+};
+
+struct TokenLogit {
+  int32_t token = 0;
+  float logit = 0;
+};
+
+// The answer for one row, from biased logits z. Probability of a token: exp(logit - log_sum_exp), untempered.
+struct RowStats {
+  int32_t argmax = 0;          // ties: lowest id
+  float max_logit = 0;
+  float log_sum_exp = 0;
+  float entropy = 0;           // if asked
+  int32_t drawn = 0;           // the drawn token (== argmax at temperature 0)
+  float drawn_logit = 0;       // its biased, untempered logit
+  float target_logit = 0;      // if asked
+  std::vector<TokenLogit> top; // if asked
+};
+
+struct PassResult {
+  std::vector<RowStats> rows;   // one per head row, in order
+  std::vector<float> logits;    // [head_rows, vocab] if full_logits
+};
+
+}  // namespace pent
