@@ -9,6 +9,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace pent {
@@ -39,6 +40,9 @@ template <typename... Args>
 Error error(ErrorKind kind, fmt::format_string<Args...> format, Args&&... args) {
   return Error(kind, fmt::format(format, std::forward<Args>(args)...));
 }
+
+// Untrusted text made fit for a message: control characters become \xNN, and what is beyond `limit` bytes becomes "…".
+std::string printable(std::string_view text, size_t limit = 80);
 
 [[noreturn]] void check_failed(const char* file, int line, const char* expression, const std::string& message);
 

@@ -12,8 +12,11 @@ namespace pent {
 
 using Json = nlohmann::ordered_json;  // keeps the order of keys: vocabularies and our own output rely on it
 
-// Throws kCorrupt "WHERE: not valid JSON at byte N: …" or "… nested deeper than 128". Duplicate keys: the last wins.
-Json parse_json(std::string_view text, const std::string& where, int max_depth = 128);
+enum class DuplicateKeys { kLastWins, kRefuse };
+
+// Throws kCorrupt "WHERE: not valid JSON at byte N: …" or "… nested deeper than 128".
+Json parse_json(std::string_view text, const std::string& where, int max_depth = 128,
+                DuplicateKeys duplicates = DuplicateKeys::kLastWins);
 
 // Typed look-ups of an object's key. Missing or null: nullopt / fallback. Wrong type or out of range: kCorrupt naming
 // WHERE and the key. `get_required_*` throws kCorrupt when the key is missing.

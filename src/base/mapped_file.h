@@ -23,7 +23,7 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::filesystem::path& path() const { return path_; }
-  // Throws kIo if a page of this file was found missing since it was mapped (call after reading).
+  // Throws kIo if a page of this file was found missing, or the file is shorter than when it was mapped (call after reading).
   void check_intact() const;
 
  private:
@@ -31,6 +31,7 @@ class MappedFile {
   const std::byte* data_ = nullptr;
   size_t size_ = 0;
   int slot_ = -1;  // entry in the SIGBUS handler's table
+  int fd_ = -1;    // kept to see whether the file shrank
   std::filesystem::path path_;
 };
 
