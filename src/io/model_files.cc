@@ -1,0 +1,135 @@
+// The files of one model under the names Hugging Face gives them, from a directory, a .gguf file or memory.
+#include "io/model_files.h"
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "base/error.h"
+#include "base/mapped_file.h"
+
+namespace pent {
+namespace {
+
+constexpr size_t kMaxConfigBytes = size_t{1} << 24;
+constexpr size_t kMaxTokenizerBytes = size_t{1} << 28;
+
+// The text of a file of the model, or nullopt when it has none of that name.
+using TextReader = std::function<std::optional<std::string>(const char* name, size_t limit)>;
+
+// Anything that cannot even be looked at counts as absent.
+bool exists(const std::filesystem::path& path) {
+  std::error_code failed;
+  return std::filesystem::exists(path, failed);
+}
+
+Json read_json(const TextReader& read, const char* name, const std::string& where) {
+  const auto text = read(name, kMaxConfigBytes);
+  return text ? parse_json(*text, where + "/" + name) : Json();
+}
+
+// tokenizer_config.json gives one template, or a list of named ones, of which "default" is meant.
+std::string template_of_config(const Json& tokenizer_config, const std::string& where) {
+  const auto found = tokenizer_config.find("chat_template");
+  if (found == tokenizer_config.end() || found->is_null()) return {};
+  if (found->is_string()) return found->get<std::string>();
+  if (found->is_array()) {
+    for (const Json& entry : *found) {
+      if (get_string(entry, "name", where) == "default") return get_required_string(entry, "template", where);
+    }
+    return {};
+  }
+  throw error(ErrorKind::kCorrupt, "{}: 'chat_template' is neither a string nor a list of templates", where);
+}
+
+// All but the weights.
+ModelFiles read_descriptions(const TextReader& read, const std::string& where) {
+  ModelFiles files;
+  files.where = where;
+  files.config = read_json(read, "config.json", where);
+  if (!files.config.is_object()) {
+    const bool missing = files.config.is_null();
+    throw error(missing ? ErrorKind::kNotFound : ErrorKind::kCorrupt, "{}/config.json: {}", where,
+                missing ? "no such file; expected a model directory in Hugging Face layout, or a .gguf file" : "not a JSON object");
+  }
+  files.generation_config = read_json(read, "generation_config.json", where);
+  auto tokenizer = read("tokenizer.json", kMaxTokenizerBytes);
+  if (!tokenizer) {
+    throw error(ErrorKind::kNotFound, "{}/tokenizer.json: no such file; older layouts (vocab.json with merges.txt, tokenizer.model) "
+                "must be converted first", where);
+  }
+  files.tokenizer_json = *std::move(tokenizer);
+  files.tokenizer_config = read_json(read, "tokenizer_config.json", where);
+  auto chat_template = read("chat_template.jinja", kMaxConfigBytes);  // newer than, and preferred to, the one in the config
+  files.chat_template = chat_template ? *std::move(chat_template)
+                                      : template_of_config(files.tokenizer_config, where + "/tokenizer_config.json");
+  return files;
+}
+
+ModelFiles open_gguf_model(const std::filesystem::path& path) {
+  ModelFiles files;
+  files.where = path.string();
+  files.gguf = open_gguf(path);
+  files.weights = files.gguf;
+  files.chat_template = files.gguf->get_string("tokenizer.chat_template").value_or("");
+  return files;
+}
+
+// A folder that holds nothing but a GGUF file is that model.
+std::optional<std::filesystem::path> only_gguf_in(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> found;
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, failed)) {
+    if (entry.path().extension() == ".gguf") found.push_back(entry.path());
+  }
+  return found.size() == 1 ? std::optional(found.front()) : std::nullopt;
+}
+
+std::shared_ptr<WeightSource> open_weights(const std::filesystem::path& folder) {
+  for (const char* name : {"model.safetensors", "model.safetensors.index.json"}) {
+    if (exists(folder / name)) return open_safetensors(folder / name);
+  }
+  for (const char* name : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
+    if (exists(folder / name)) {
+      throw error(ErrorKind::kUnsupported, "{}: a Python pickle, which is never opened: it can run code; convert it to safetensors",
+                  (folder / name).string());
+    }
+  }
+  throw error(ErrorKind::kNotFound, "{}: no model.safetensors and no model.safetensors.index.json in it", folder.string());
+}
+
+}  // namespace
+
+ModelFiles open_model_files(const std::filesystem::path& path) {
+  if (!exists(path)) throw error(ErrorKind::kNotFound, "{}: no such file or directory", path.string());
+  std::error_code failed;
+  if (!std::filesystem::is_directory(path, failed)) {
+    if (path.extension() == ".gguf") return open_gguf_model(path);
+    throw error(ErrorKind::kInvalidArgument, "{}: expected a model directory or a .gguf file", path.string());
+  }
+  if (!exists(path / "config.json")) {
+    if (const auto gguf = only_gguf_in(path)) return open_gguf_model(*gguf);
+  }
+  const TextReader read = [&path](const char* name, size_t limit) -> std::optional<std::string> {
+    if (!exists(path / name)) return std::nullopt;
+    return read_file(path / name, limit);
+  };
+  ModelFiles files = read_descriptions(read, path.string());
+  files.weights = open_weights(path);
+  return files;
+}
+
+ModelFiles open_model_files(const std::map<std::string, std::span<const std::byte>>& files, std::string where) {
+  const TextReader read = [&files](const char* name, size_t) -> std::optional<std::string> {
+    const auto found = files.find(name);
+    if (found == files.end()) return std::nullopt;
+    return std::string(reinterpret_cast<const char*>(found->second.data()), found->second.size());
+  };
+  ModelFiles model = read_descriptions(read, where);
+  const auto weights = files.find("model.safetensors");
+  if (weights == files.end()) throw error(ErrorKind::kNotFound, "{}/model.safetensors: no such file", where);
+  model.weights = open_safetensors(weights->second, where + "/model.safetensors");
+  return model;
+}
+
+}  // namespace pent
