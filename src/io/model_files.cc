@@ -18,7 +18,7 @@ constexpr size_t kMaxTokenizerBytes = size_t{1} << 28;
 using TextReader = std::function<std::optional<std::string>(const char* name, size_t limit)>;
 
 // Anything that cannot even be looked at counts as absent.
-bool exists(const std::filesystem::path& path) {
+bool is_there(const std::filesystem::path& path) {
   std::error_code failed;
   return std::filesystem::exists(path, failed);
 }
@@ -87,10 +87,10 @@ std::optional<std::filesystem::path> only_gguf_in(const std::filesystem::path& f
 
 std::shared_ptr<WeightSource> open_weights(const std::filesystem::path& folder) {
   for (const char* name : {"model.safetensors", "model.safetensors.index.json"}) {
-    if (exists(folder / name)) return open_safetensors(folder / name);
+    if (is_there(folder / name)) return open_safetensors(folder / name);
   }
   for (const char* name : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
-    if (exists(folder / name)) {
+    if (is_there(folder / name)) {
       throw error(ErrorKind::kUnsupported, "{}: a Python pickle, which is never opened: it can run code; convert it to safetensors",
                   (folder / name).string());
     }
@@ -101,17 +101,17 @@ std::shared_ptr<WeightSource> open_weights(const std::filesystem::path& folder) 
 }  // namespace
 
 ModelFiles open_model_files(const std::filesystem::path& path) {
-  if (!exists(path)) throw error(ErrorKind::kNotFound, "{}: no such file or directory", path.string());
+  if (!is_there(path)) throw error(ErrorKind::kNotFound, "{}: no such file or directory", path.string());
   std::error_code failed;
   if (!std::filesystem::is_directory(path, failed)) {
     if (path.extension() == ".gguf") return open_gguf_model(path);
     throw error(ErrorKind::kInvalidArgument, "{}: expected a model directory or a .gguf file", path.string());
   }
-  if (!exists(path / "config.json")) {
+  if (!is_there(path / "config.json")) {
     if (const auto gguf = only_gguf_in(path)) return open_gguf_model(*gguf);
   }
   const TextReader read = [&path](const char* name, size_t limit) -> std::optional<std::string> {
-    if (!exists(path / name)) return std::nullopt;
+    if (!is_there(path / name)) return std::nullopt;
     return read_file(path / name, limit);
   };
   ModelFiles files = read_descriptions(read, path.string());
