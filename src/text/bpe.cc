@@ -1,0 +1,128 @@
+// Byte-pair encoding (Sennrich et al. 2016): the pair of lowest rank first, leftmost among equals.
+#include "text/bpe.h"
+
+#include <fmt/format.h>
+
+#include <queue>
+
+#include "base/error.h"
+#include "text/utf8.h"
+
+namespace pent {
+namespace {
+
+uint64_t pair_key(TokenId left, TokenId right) {
+  return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
+}
+
+// A pair that may be merged; stale if its symbols have changed since.
+struct Candidate {
+  int rank, position;
+  TokenId merged;
+  bool operator>(const Candidate& other) const {
+    return rank != other.rank ? rank > other.rank : position > other.position;
+  }
+};
+using CandidateQueue = std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>>;
+
+}  // namespace
+
+Bpe::Bpe(TokenIndex vocabulary, const std::vector<Merge>& merges, const BpeOptions& options)
+    : vocabulary_(std::move(vocabulary)), options_(options) {
+  rules_.reserve(merges.size());
+  for (size_t rank = 0; rank < merges.size(); ++rank) {
+    const Merge& merge = merges[rank];
+    rules_.insert_or_assign(pair_key(merge.left, merge.right), Rule{static_cast<int>(rank), merge.merged});
+  }
+}
+
+const Bpe::Rule* Bpe::find_rule(TokenId left, TokenId right) const {
+  const auto found = rules_.find(pair_key(left, right));
+  return found == rules_.end() ? nullptr : &found->second;
+}
+
+bool Bpe::append_bytes(std::string_view character, std::vector<TokenId>& ids) const {
+  const size_t before = ids.size();
+  for (const char byte : character) {
+    const auto found = vocabulary_.find(fmt::format("<0x{:02X}>", static_cast<uint8_t>(byte)));
+    if (found == vocabulary_.end()) {
+      ids.resize(before);
+      return false;
+    }
+    ids.push_back(found->second);
+  }
+  return true;
+}
+
+void Bpe::split_into_characters(std::string_view word, std::vector<TokenId>& ids) const {
+  bool after_unk = false;
+  for (size_t at = 0; at < word.size();) {
+    const std::string_view character = word.substr(at, decode_utf8(word, at).length);
+    at += character.size();
+    if (const auto found = vocabulary_.find(character); found != vocabulary_.end()) {
+      ids.push_back(found->second);
+      after_unk = false;
+    } else if (options_.byte_fallback && append_bytes(character, ids)) {
+      after_unk = false;
+    } else if (options_.unk) {
+      if (!(after_unk && options_.fuse_unk)) ids.push_back(*options_.unk);
+      after_unk = true;
+    }
+  }
+}
+
+void Bpe::encode_word(std::string_view word, std::vector<TokenId>& out) const {
+  if (options_.ignore_merges) {
+    if (const auto whole = vocabulary_.find(word); whole != vocabulary_.end()) {
+      out.push_back(whole->second);
+      return;
+    }
+  }
+  std::vector<TokenId> ids;
+  split_into_characters(word, ids);
+  const int count = static_cast<int>(ids.size());
+  std::vector<Symbol> symbols(ids.size());
+  CandidateQueue queue;
+  const auto consider = [&](int position) {
+    const int next = symbols[position].next;
+    if (next < 0) return;
+    if (const Rule* rule = find_rule(symbols[position].id, symbols[next].id)) queue.push({rule->rank, position, rule->merged});
+  };
+  for (int i = 0; i < count; ++i) symbols[i] = {ids[i], i - 1, i + 1 < count ? i + 1 : -1};
+  for (int i = 0; i < count; ++i) consider(i);
+
+  constexpr TokenId kGone = -1;
+  while (!queue.empty()) {
+    const Candidate best = queue.top();
+    queue.pop();
+    Symbol& left = symbols[best.position];
+    if (left.id == kGone || left.next < 0) continue;
+    const Rule* rule = find_rule(left.id, symbols[left.next].id);
+    if (!rule || rule->merged != best.merged) continue;
+    Symbol& right = symbols[left.next];
+    left.id = best.merged;
+    left.next = right.next;
+    right.id = kGone;
+    if (left.next >= 0) symbols[left.next].previous = best.position;
+    if (left.previous >= 0) consider(left.previous);
+    consider(best.position);
+  }
+  for (int i = 0; i >= 0 && i < count; i = symbols[i].next) out.push_back(symbols[i].id);
+}
+
+std::vector<Bpe::Merge> resolve_merges(const std::vector<std::pair<std::string, std::string>>& pairs,
+                                       const TokenIndex& vocabulary, const std::string& where) {
+  std::vector<Bpe::Merge> merges;
+  merges.reserve(pairs.size());
+  const auto id_of = [&](const std::string& token) {
+    const auto found = vocabulary.find(token);
+    if (found == vocabulary.end()) {
+      throw error(ErrorKind::kCorrupt, "{}[{}]: '{}' is not in the vocabulary", where, merges.size(), token);
+    }
+    return found->second;
+  };
+  for (const auto& [left, right] : pairs) merges.push_back({id_of(left), id_of(right), id_of(left + right)});
+  return merges;
+}
+
+}  // namespace pent
