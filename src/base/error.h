@@ -49,8 +49,8 @@ std::string printable(std::string_view text, size_t limit = 80);
 }  // namespace pent
 
 // Our bug, not the user's: prints file:line, the expression and the message, then aborts.
-#define PENT_CHECK(condition, ...)                                                             \
-  do {                                                                                         \
-    if (!(condition)) [[unlikely]]                                                             \
-      ::pent::check_failed(__FILE__, __LINE__, #condition, ::fmt::format("" __VA_ARGS__));     \
+#define PENT_CHECK(condition, ...)                                                         \
+  do {                                                                                     \
+    if (!(condition)) [[unlikely]]                                                         \
+      ::pent::check_failed(__FILE__, __LINE__, #condition, ::fmt::format("" __VA_ARGS__)); \
   } while (0)

@@ -15,8 +15,10 @@ namespace {
 // The library's text repeats position and category before the part a person needs:
 // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error while parsing …; last read: '…'".
 std::string parse_error_detail(std::string_view what) {
-  if (const size_t end_of_position = what.find(": "); end_of_position != what.npos) what.remove_prefix(end_of_position + 2);
-  else if (const size_t end_of_tag = what.find("] "); end_of_tag != what.npos) what.remove_prefix(end_of_tag + 2);
+  if (const size_t end_of_position = what.find(": "); end_of_position != what.npos)
+    what.remove_prefix(end_of_position + 2);
+  else if (const size_t end_of_tag = what.find("] "); end_of_tag != what.npos)
+    what.remove_prefix(end_of_tag + 2);
   return printable(what, 200);
 }
 
@@ -104,7 +106,8 @@ const Json* find_value(const Json& object, const char* key, const std::string& w
 }
 
 [[noreturn]] void throw_wrong_type(const Json& value, const char* key, const std::string& where, const char* expected) {
-  throw error(ErrorKind::kCorrupt, "{}: '{}' is {}, expected {}", where, key, printable(to_json_line(value), 60), expected);
+  throw error(ErrorKind::kCorrupt, "{}: '{}' is {}, expected {}", where, key, printable(to_json_line(value), 60),
+              expected);
 }
 
 [[noreturn]] void throw_missing(const char* key, const std::string& where) {

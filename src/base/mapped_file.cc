@@ -115,8 +115,9 @@ class FileDescriptor {
 [[noreturn]] void throw_errno(const std::filesystem::path& path, const char* action, int code) {
   if (code == ENOENT || code == ENOTDIR) throw error(ErrorKind::kNotFound, "{}: no such file", path.string());
   if (code == ENOSPC || code == EDQUOT || code == EFBIG) {
-    throw error(ErrorKind::kResourceExhausted, "{}: disk full, or over a quota or file size limit ({}); make room and try again",
-                path.string(), std::strerror(code));
+    throw error(ErrorKind::kResourceExhausted,
+                "{}: disk full, or over a quota or file size limit ({}); make room and try again", path.string(),
+                std::strerror(code));
   }
   throw error(ErrorKind::kIo, "{}: cannot {}: {}", path.string(), action, std::strerror(code));
 }
@@ -177,7 +178,8 @@ void MappedFile::check_intact() const {
   struct stat status;
   const bool shrunk = fd_ >= 0 && fstat(fd_, &status) == 0 && static_cast<size_t>(status.st_size) < size_;
   if (shrunk || (slot_ >= 0 && g_slots[slot_].lost.load(std::memory_order_acquire))) {
-    throw error(ErrorKind::kIo, "{}: the file was cut short or became unreadable while it was being read", path_.string());
+    throw error(ErrorKind::kIo, "{}: the file was cut short or became unreadable while it was being read",
+                path_.string());
   }
 }
 
@@ -208,7 +210,8 @@ namespace {
 class TemporaryFile {
  public:
   explicit TemporaryFile(const std::filesystem::path& target)
-      : target_(target), path_(target.string() + ".tmp-" + std::to_string(::getpid())),
+      : target_(target),
+        path_(target.string() + ".tmp-" + std::to_string(::getpid())),
         fd_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666)) {
     if (fd_.get() < 0) {
       if (errno == ENOENT) throw error(ErrorKind::kNotFound, "{}: its folder does not exist", target.string());
@@ -224,8 +227,10 @@ class TemporaryFile {
 
   void append(const char* data, size_t size) {
     if (buffer_.size() + size > kBufferBytes) flush();
-    if (size >= kBufferBytes) write_all(data, size);
-    else buffer_.insert(buffer_.end(), data, data + size);
+    if (size >= kBufferBytes)
+      write_all(data, size);
+    else
+      buffer_.insert(buffer_.end(), data, data + size);
   }
 
   void commit() {

@@ -1,5 +1,7 @@
 #include "base/random.h"
 
+#include <algorithm>
+
 namespace pent {
 
 std::array<uint32_t, 4> philox_4x32_10(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key) {
@@ -25,7 +27,7 @@ std::array<uint32_t, 4> draw_bits(const DrawKey& key) {
 double draw_uniform(const DrawKey& key) {
   const auto bits = draw_bits(key);
   const uint64_t k = (static_cast<uint64_t>(bits[1]) << 32 | bits[0]) >> 11;
-  return (static_cast<double>(k) + 0.5) * 0x1p-53;
+  return std::min((static_cast<double>(k) + 0.5) * 0x1p-53, 1 - 0x1p-53);  // k = 2^53 - 1 would round to 1
 }
 
 }  // namespace pent

@@ -25,7 +25,20 @@ constexpr uint64_t kMinTensorInfoBytes = 8 + 1 + 4 + 4 + 8;
 constexpr uint32_t kMaxAxes = 4;
 
 enum ValueType : uint32_t {
-  kU8, kI8, kU16, kI16, kU32, kI32, kF32, kBool, kString, kArray, kU64, kI64, kF64, kValueTypes
+  kU8,
+  kI8,
+  kU16,
+  kI16,
+  kU32,
+  kI32,
+  kF32,
+  kBool,
+  kString,
+  kArray,
+  kU64,
+  kI64,
+  kF64,
+  kValueTypes
 };
 constexpr uint64_t kMinValueBytes[] = {1, 1, 2, 2, 4, 4, 4, 1, 8, 12, 8, 8, 8};
 
@@ -39,8 +52,8 @@ class ByteReader {
 
   std::span<const std::byte> take(uint64_t count, const char* what) {
     if (count > remaining()) {
-      throw error(ErrorKind::kCorrupt, "{}: {} at byte {} needs {} bytes, {} are left: the file is cut off or corrupt", where_,
-                  what, position_, count, remaining());
+      throw error(ErrorKind::kCorrupt, "{}: {} at byte {} needs {} bytes, {} are left: the file is cut off or corrupt",
+                  where_, what, position_, count, remaining());
     }
     const auto taken = bytes_.subspan(position_, count);
     position_ += count;
@@ -56,7 +69,8 @@ class ByteReader {
 
   std::string read_string(const char* what, uint64_t limit = UINT64_MAX) {
     const auto length = read<uint64_t>(what);
-    if (length > limit) throw error(ErrorKind::kCorrupt, "{}: {} of {} bytes, at most {} are allowed", where_, what, length, limit);
+    if (length > limit)
+      throw error(ErrorKind::kCorrupt, "{}: {} of {} bytes, at most {} are allowed", where_, what, length, limit);
     const auto bytes = take(length, what);
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }
@@ -70,7 +84,8 @@ class ByteReader {
 
   void check_count(uint64_t count, const char* what, uint64_t min_bytes) const {
     if (count > remaining() / min_bytes) {
-      throw error(ErrorKind::kCorrupt, "{}: {} is {}, more than the remaining {} bytes can hold", where_, what, count, remaining());
+      throw error(ErrorKind::kCorrupt, "{}: {} is {}, more than the remaining {} bytes can hold", where_, what, count,
+                  remaining());
     }
   }
 
@@ -101,7 +116,8 @@ class MetadataReader {
  private:
   ValueType read_type() {
     const auto type = reader_.read<uint32_t>(key_.c_str());
-    if (type >= kValueTypes) throw error(ErrorKind::kCorrupt, "{}: {} has the unknown value type {}", where_, key_, type);
+    if (type >= kValueTypes)
+      throw error(ErrorKind::kCorrupt, "{}: {} has the unknown value type {}", where_, key_, type);
     return static_cast<ValueType>(type);
   }
 
@@ -125,7 +141,8 @@ class MetadataReader {
       default: break;
     }
     const auto value = reader_.read<uint64_t>(what);
-    if (value > uint64_t{INT64_MAX}) throw error(ErrorKind::kCorrupt, "{}: {} holds {}, beyond 2^63", where_, key_, value);
+    if (value > uint64_t{INT64_MAX})
+      throw error(ErrorKind::kCorrupt, "{}: {} holds {}, beyond 2^63", where_, key_, value);
     return static_cast<int64_t>(value);
   }
 
@@ -150,12 +167,13 @@ class MetadataReader {
 
   GgufValue read_array() {
     const auto type = read_type();
-    if (type == kArray) throw error(ErrorKind::kUnsupported, "{}: {} is an array of arrays, which is not supported", where_, key_);
+    if (type == kArray)
+      throw error(ErrorKind::kUnsupported, "{}: {} is an array of arrays, which is not supported", where_, key_);
     const auto count = reader_.read<uint64_t>(key_.c_str());
     reader_.check_count(count, key_.c_str(), kMinValueBytes[type]);
     if (count > kMaxArrayElements - array_elements_) {
-      throw error(ErrorKind::kResourceExhausted, "{}: {} brings the arrays to more than {} elements in all", where_, key_,
-                  kMaxArrayElements);
+      throw error(ErrorKind::kResourceExhausted, "{}: {} brings the arrays to more than {} elements in all", where_,
+                  key_, kMaxArrayElements);
     }
     array_elements_ += count;
     if (type == kString) return read_elements<std::string>(count, [&] { return reader_.read_string(key_.c_str()); });
@@ -185,11 +203,16 @@ struct TensorInfo {
 };
 
 TensorInfo read_tensor_info(ByteReader& reader, uint64_t alignment, const std::string& file) {
-  TensorInfo info{.name = reader.read_string("tensor name", kMaxTensorNameBytes), .dtype = {}, .shape = {}, .offset = 0, .bytes = 0};
+  TensorInfo info{.name = reader.read_string("tensor name", kMaxTensorNameBytes),
+                  .dtype = {},
+                  .shape = {},
+                  .offset = 0,
+                  .bytes = 0};
   const std::string where = fmt::format("{}: tensor '{}'", file, printable(info.name));
   if (info.name.empty()) throw error(ErrorKind::kCorrupt, "{} has an empty name", where);
   const auto axes = reader.read<uint32_t>("number of axes");
-  if (axes == 0 || axes > kMaxAxes) throw error(ErrorKind::kCorrupt, "{} has {} axes, expected 1 to {}", where, axes, kMaxAxes);
+  if (axes == 0 || axes > kMaxAxes)
+    throw error(ErrorKind::kCorrupt, "{} has {} axes, expected 1 to {}", where, axes, kMaxAxes);
   info.shape.resize(axes);
   for (uint32_t i = 0; i < axes; ++i) {
     const auto length = reader.read<uint64_t>("tensor shape");
@@ -205,13 +228,15 @@ TensorInfo read_tensor_info(ByteReader& reader, uint64_t alignment, const std::s
   info.dtype = *dtype;
   const auto bytes = checked_tensor_bytes(info.dtype, info.shape);
   if (!bytes) {
-    throw error(ErrorKind::kCorrupt, "{}: shape {} is too large, or its last axis is not a multiple of the {} elements of a {} block",
-                where, shape_text(info.shape), dtype_info(info.dtype).block_size, dtype_info(info.dtype).name);
+    throw error(ErrorKind::kCorrupt,
+                "{}: shape {} is too large, or its last axis is not a multiple of the {} elements of a {} block", where,
+                shape_text(info.shape), dtype_info(info.dtype).block_size, dtype_info(info.dtype).name);
   }
   info.bytes = *bytes;
   info.offset = reader.read<uint64_t>("tensor offset");
   if (info.offset % alignment != 0) {
-    throw error(ErrorKind::kCorrupt, "{} starts at byte {}, which is not a multiple of the alignment {}", where, info.offset, alignment);
+    throw error(ErrorKind::kCorrupt, "{} starts at byte {}, which is not a multiple of the alignment {}", where,
+                info.offset, alignment);
   }
   return info;
 }
@@ -220,8 +245,10 @@ void check_extents(std::vector<TensorInfo>& infos, uint64_t data_bytes, const st
   std::vector<const TensorInfo*> order;
   for (const TensorInfo& info : infos) {
     if (info.offset > data_bytes || info.bytes > data_bytes - info.offset) {
-      throw error(ErrorKind::kCorrupt, "{}: tensor '{}' takes {} bytes from byte {} of the data, which has {}: the file is cut off "
-                  "or corrupt", where, printable(info.name), info.bytes, info.offset, data_bytes);
+      throw error(ErrorKind::kCorrupt,
+                  "{}: tensor '{}' takes {} bytes from byte {} of the data, which has {}: the file is cut off "
+                  "or corrupt",
+                  where, printable(info.name), info.bytes, info.offset, data_bytes);
     }
     if (info.bytes > 0) order.push_back(&info);
   }
@@ -291,18 +318,23 @@ class GgufReader : public GgufFile {
     const uint64_t pair_count = reader.read_count("the number of metadata pairs", kMinPairBytes);
     metadata_ = MetadataReader(reader, where_).read(pair_count);
     if (const auto splits = get_int("split.count").value_or(1); splits > 1) {
-      throw error(ErrorKind::kUnsupported, "{}: one part of a model split into {} files; merge them first (llama-gguf-split --merge)",
-                  where_, splits);
+      throw error(ErrorKind::kUnsupported,
+                  "{}: one part of a model split into {} files; merge them first (llama-gguf-split --merge)", where_,
+                  splits);
     }
     const uint64_t alignment = read_alignment();
     std::vector<TensorInfo> infos;
     for (uint64_t i = 0; i < tensor_count; ++i) infos.push_back(read_tensor_info(reader, alignment, where_));
 
-    const uint64_t data_begin = std::min<uint64_t>((reader.position() + alignment - 1) / alignment * alignment, bytes.size());
+    const uint64_t data_begin =
+        std::min<uint64_t>((reader.position() + alignment - 1) / alignment * alignment, bytes.size());
     const auto data = bytes.subspan(data_begin);
     check_extents(infos, data.size(), where_);
     for (TensorInfo& info : infos) {
-      TensorView view{.name = {}, .dtype = info.dtype, .shape = std::move(info.shape), .bytes = data.subspan(info.offset, info.bytes)};
+      TensorView view{.name = {},
+                      .dtype = info.dtype,
+                      .shape = std::move(info.shape),
+                      .bytes = data.subspan(info.offset, info.bytes)};
       if (!tensors_.add(info.name, std::move(view))) {
         throw error(ErrorKind::kCorrupt, "{}: tensor '{}' occurs twice", where_, printable(info.name));
       }

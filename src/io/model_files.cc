@@ -50,17 +50,21 @@ ModelFiles read_descriptions(const TextReader& read, const std::string& where) {
   if (!files.config.is_object()) {
     const bool missing = files.config.is_null();
     throw error(missing ? ErrorKind::kNotFound : ErrorKind::kCorrupt, "{}/config.json: {}", where,
-                missing ? "no such file; expected a model directory in Hugging Face layout, or a .gguf file" : "not a JSON object");
+                missing ? "no such file; expected a model directory in Hugging Face layout, or a .gguf file"
+                        : "not a JSON object");
   }
   files.generation_config = read_json(read, "generation_config.json", where);
   auto tokenizer = read("tokenizer.json", kMaxTokenizerBytes);
   if (!tokenizer) {
-    throw error(ErrorKind::kNotFound, "{}/tokenizer.json: no such file; older layouts (vocab.json with merges.txt, tokenizer.model) "
-                "must be converted first", where);
+    throw error(ErrorKind::kNotFound,
+                "{}/tokenizer.json: no such file; older layouts (vocab.json with merges.txt, tokenizer.model) "
+                "must be converted first",
+                where);
   }
   files.tokenizer_json = *std::move(tokenizer);
   files.tokenizer_config = read_json(read, "tokenizer_config.json", where);
-  auto chat_template = read("chat_template.jinja", kMaxConfigBytes);  // newer than, and preferred to, the one in the config
+  auto chat_template =
+      read("chat_template.jinja", kMaxConfigBytes);  // newer than, and preferred to, the one in the config
   files.chat_template = chat_template ? *std::move(chat_template)
                                       : template_of_config(files.tokenizer_config, where + "/tokenizer_config.json");
   return files;
@@ -91,11 +95,13 @@ std::shared_ptr<WeightSource> open_weights(const std::filesystem::path& folder) 
   }
   for (const char* name : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
     if (is_there(folder / name)) {
-      throw error(ErrorKind::kUnsupported, "{}: a Python pickle, which is never opened: it can run code; convert it to safetensors",
+      throw error(ErrorKind::kUnsupported,
+                  "{}: a Python pickle, which is never opened: it can run code; convert it to safetensors",
                   (folder / name).string());
     }
   }
-  throw error(ErrorKind::kNotFound, "{}: no model.safetensors and no model.safetensors.index.json in it", folder.string());
+  throw error(ErrorKind::kNotFound, "{}: no model.safetensors and no model.safetensors.index.json in it",
+              folder.string());
 }
 
 }  // namespace

@@ -13,14 +13,14 @@
 namespace pent {
 
 struct ModelFiles {
-  std::string where;                        // for messages and --json "model": path or name
-  Json config;                              // config.json; null for GGUF
-  Json generation_config;                   // generation_config.json; null if absent
-  std::string tokenizer_json;               // text of tokenizer.json; empty for GGUF
-  Json tokenizer_config;                    // tokenizer_config.json; null if absent
-  std::string chat_template;                // chat_template.jinja, else tokenizer_config's, else GGUF's; may be empty
-  std::shared_ptr<WeightSource> weights;    // never null
-  std::shared_ptr<GgufFile> gguf;           // same object as weights when the model is a GGUF, else null
+  std::string where;                      // for messages and --json "model": path or name
+  Json config;                            // config.json; null for GGUF
+  Json generation_config;                 // generation_config.json; null if absent
+  std::string tokenizer_json;             // text of tokenizer.json; empty for GGUF
+  Json tokenizer_config;                  // tokenizer_config.json; null if absent
+  std::string chat_template;              // chat_template.jinja, else tokenizer_config's, else GGUF's; may be empty
+  std::shared_ptr<WeightSource> weights;  // never null
+  std::shared_ptr<GgufFile> gguf;         // same object as weights when the model is a GGUF, else null
 };
 
 // PATH is a directory or a .gguf file. Throws with the missing file named; pytorch_model.bin alone is refused by name.

@@ -30,8 +30,9 @@ DType parse_dtype(const std::string& text, const std::string& where) {
                            DType::kU8, DType::kBool, DType::kF64}) {
     if (text == dtype_info(type).name) return type;
   }
-  throw error(ErrorKind::kUnsupported, "{}: dtype '{}' is not one this build reads (BF16, F16, F32, F64, I8–I64, U8, BOOL)",
-              where, printable(text));
+  throw error(ErrorKind::kUnsupported,
+              "{}: dtype '{}' is not one this build reads (BF16, F16, F32, F64, I8–I64, U8, BOOL)", where,
+              printable(text));
 }
 
 // A count or an offset; the JSON library keeps whole numbers apart from -1 and 1.0.
@@ -40,7 +41,8 @@ std::optional<int64_t> as_count(const Json& value) {
   return value.get<int64_t>();
 }
 
-HeaderEntry parse_entry(const std::string& name, const Json& description, uint64_t buffer_bytes, const std::string& file) {
+HeaderEntry parse_entry(const std::string& name, const Json& description, uint64_t buffer_bytes,
+                        const std::string& file) {
   const std::string where = fmt::format("{}: tensor '{}'", file, printable(name));
   HeaderEntry entry{.name = name, .dtype = {}, .shape = {}, .begin = 0, .end = 0};
   entry.dtype = parse_dtype(get_required_string(description, "dtype", where), where);
@@ -57,18 +59,20 @@ HeaderEntry parse_entry(const std::string& name, const Json& description, uint64
   const bool is_pair = offsets != description.end() && offsets->is_array() && offsets->size() == 2;
   const auto begin = is_pair ? as_count((*offsets)[0]) : std::nullopt;
   const auto end = is_pair ? as_count((*offsets)[1]) : std::nullopt;
-  if (!begin || !end) throw error(ErrorKind::kCorrupt, "{}: 'data_offsets' is not a pair of whole numbers below 2^63", where);
+  if (!begin || !end)
+    throw error(ErrorKind::kCorrupt, "{}: 'data_offsets' is not a pair of whole numbers below 2^63", where);
   entry.begin = static_cast<uint64_t>(*begin);
   entry.end = static_cast<uint64_t>(*end);
   if (entry.begin > entry.end || entry.end > buffer_bytes) {
-    throw error(ErrorKind::kCorrupt, "{}: bytes {}–{} lie outside the {} bytes that follow the header", where, entry.begin,
-                entry.end, buffer_bytes);
+    throw error(ErrorKind::kCorrupt, "{}: bytes {}–{} lie outside the {} bytes that follow the header", where,
+                entry.begin, entry.end, buffer_bytes);
   }
   const auto expected = checked_tensor_bytes(entry.dtype, entry.shape);
-  if (!expected) throw error(ErrorKind::kCorrupt, "{}: shape {} is too large", where, printable(shape_text(entry.shape)));
+  if (!expected)
+    throw error(ErrorKind::kCorrupt, "{}: shape {} is too large", where, printable(shape_text(entry.shape)));
   if (*expected != entry.end - entry.begin) {
-    throw error(ErrorKind::kCorrupt, "{}: {} {} takes {} bytes, the file gives it {}", where, dtype_info(entry.dtype).name,
-                printable(shape_text(entry.shape)), *expected, entry.end - entry.begin);
+    throw error(ErrorKind::kCorrupt, "{}: {} {} takes {} bytes, the file gives it {}", where,
+                dtype_info(entry.dtype).name, printable(shape_text(entry.shape)), *expected, entry.end - entry.begin);
   }
   return entry;
 }
@@ -84,17 +88,21 @@ void check_tiling(const std::vector<HeaderEntry>& entries, uint64_t buffer_bytes
     position = entry.end;
   }
   if (position != buffer_bytes) {
-    throw error(ErrorKind::kCorrupt, "{}: tensors end at byte {} of the data, the file at {}", where, position, buffer_bytes);
+    throw error(ErrorKind::kCorrupt, "{}: tensors end at byte {} of the data, the file at {}", where, position,
+                buffer_bytes);
   }
 }
 
 TensorTable parse_safetensors(std::span<const std::byte> bytes, const std::string& where) {
-  if (bytes.size() < 8) throw error(ErrorKind::kCorrupt, "{}: {} bytes are too few for a safetensors file", where, bytes.size());
+  if (bytes.size() < 8)
+    throw error(ErrorKind::kCorrupt, "{}: {} bytes are too few for a safetensors file", where, bytes.size());
   uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, bytes.data(), 8);
   if (header_bytes > bytes.size() - 8 || header_bytes > kMaxHeaderBytes) {
-    throw error(ErrorKind::kCorrupt, "{}: not a safetensors file, or cut off: its first 8 bytes announce a header of {} bytes "
-                "({} bytes follow; at most {} are allowed)", where, header_bytes, bytes.size() - 8, kMaxHeaderBytes);
+    throw error(ErrorKind::kCorrupt,
+                "{}: not a safetensors file, or cut off: its first 8 bytes announce a header of {} bytes "
+                "({} bytes follow; at most {} are allowed)",
+                where, header_bytes, bytes.size() - 8, kMaxHeaderBytes);
   }
   const std::string_view header(reinterpret_cast<const char*>(bytes.data()) + 8, header_bytes);
   if (!header.starts_with('{')) throw error(ErrorKind::kCorrupt, "{}: the header does not start with '{{'", where);
@@ -112,7 +120,9 @@ TensorTable parse_safetensors(std::span<const std::byte> bytes, const std::strin
 
   TensorTable table;
   for (HeaderEntry& entry : entries) {
-    table.add(entry.name, {.name = {}, .dtype = entry.dtype, .shape = std::move(entry.shape),
+    table.add(entry.name, {.name = {},
+                           .dtype = entry.dtype,
+                           .shape = std::move(entry.shape),
                            .bytes = buffer.subspan(entry.begin, entry.end - entry.begin)});
   }
   return table;
@@ -152,11 +162,12 @@ class SafetensorsFiles : public WeightSource {
     }
     std::map<std::string, TensorTable> shards;
     for (const auto& [name, shard] : weight_map->items()) {
-      if (!shard.is_string()) throw error(ErrorKind::kCorrupt, "{}: 'weight_map' gives tensor '{}' no file name", where, printable(name));
+      if (!shard.is_string())
+        throw error(ErrorKind::kCorrupt, "{}: 'weight_map' gives tensor '{}' no file name", where, printable(name));
       const TensorView* view = open_shard(shard.get_ref<const std::string&>(), shards).find(name);
       if (!view) {
-        throw error(ErrorKind::kCorrupt, "{}: tensor '{}' is not in '{}', where the index puts it", where, printable(name),
-                    shard.get_ref<const std::string&>());
+        throw error(ErrorKind::kCorrupt, "{}: tensor '{}' is not in '{}', where the index puts it", where,
+                    printable(name), shard.get_ref<const std::string&>());
       }
       tensors_.add(name, *view);
     }
@@ -175,8 +186,8 @@ class SafetensorsFiles : public WeightSource {
     if (const auto known = shards.find(name); known != shards.end()) return known->second;
     // An index may only name its neighbours: anything with a folder in it could point outside of the model.
     if (name.empty() || name == "." || name == ".." || name.find_first_of(std::string_view("/\\\0", 3)) != name.npos) {
-      throw error(ErrorKind::kCorrupt, "{}: shard name '{}' is refused: expected a file name without folders", path_.string(),
-                  printable(name));
+      throw error(ErrorKind::kCorrupt, "{}: shard name '{}' is refused: expected a file name without folders",
+                  path_.string(), printable(name));
     }
     files_.push_back(MappedFile::open(path_.parent_path() / name));
     const MappedFile& file = files_.back();
@@ -192,8 +203,10 @@ class SafetensorsFiles : public WeightSource {
 
 std::unique_ptr<WeightSource> open_safetensors(const std::filesystem::path& path) {
   auto source = std::make_unique<SafetensorsFiles>(path);
-  if (path.extension() == ".json") source->read_index();
-  else source->read_single();
+  if (path.extension() == ".json")
+    source->read_index();
+  else
+    source->read_single();
   return source;
 }
 

@@ -13,8 +13,8 @@ namespace {
 
 // Which tensors come first. The order is that of the format's own writer, so equal models give equal files.
 int dtype_rank(DType type) {
-  static constexpr DType kOrder[] = {DType::kI64,  DType::kF64, DType::kF32, DType::kI32, DType::kBF16,
-                                     DType::kF16,  DType::kI16, DType::kI8,  DType::kU8,  DType::kBool};
+  static constexpr DType kOrder[] = {DType::kI64, DType::kF64, DType::kF32, DType::kI32, DType::kBF16,
+                                     DType::kF16, DType::kI16, DType::kI8,  DType::kU8,  DType::kBool};
   return static_cast<int>(std::find(std::begin(kOrder), std::end(kOrder), type) - std::begin(kOrder));
 }
 
@@ -22,11 +22,12 @@ void check_tensor(const TensorToWrite& tensor, const std::string& where) {
   const DTypeInfo& info = dtype_info(tensor.dtype);
   const auto bytes = checked_tensor_bytes(tensor.dtype, tensor.shape);
   if (info.block_size != 1) {
-    throw error(ErrorKind::kInvalidArgument, "{}: tensor '{}' is {}, which safetensors cannot hold", where, tensor.name, info.name);
+    throw error(ErrorKind::kInvalidArgument, "{}: tensor '{}' is {}, which safetensors cannot hold", where, tensor.name,
+                info.name);
   }
   if (tensor.name == "__metadata__" || !bytes || *bytes != tensor.bytes.size()) {
-    throw error(ErrorKind::kInvalidArgument, "{}: tensor '{}' {} {} does not fit its {} bytes", where, tensor.name, info.name,
-                shape_text(tensor.shape), tensor.bytes.size());
+    throw error(ErrorKind::kInvalidArgument, "{}: tensor '{}' {} {} does not fit its {} bytes", where, tensor.name,
+                info.name, shape_text(tensor.shape), tensor.bytes.size());
   }
 }
 
@@ -37,7 +38,8 @@ std::string make_header(const std::vector<const TensorToWrite*>& tensors,
   uint64_t offset = 0;
   for (const TensorToWrite* tensor : tensors) {
     const uint64_t end = offset + tensor->bytes.size();
-    header[tensor->name] = {{"dtype", dtype_info(tensor->dtype).name}, {"shape", tensor->shape}, {"data_offsets", {offset, end}}};
+    header[tensor->name] = {
+        {"dtype", dtype_info(tensor->dtype).name}, {"shape", tensor->shape}, {"data_offsets", {offset, end}}};
     offset = end;
   }
   std::string text = to_json_line(header);
@@ -59,7 +61,8 @@ void write_safetensors(const std::filesystem::path& path, const std::vector<Tens
     order.push_back(&tensor);
   }
   std::sort(order.begin(), order.end(), [](const TensorToWrite* a, const TensorToWrite* b) {
-    return std::pair(dtype_rank(a->dtype), std::string_view(a->name)) < std::pair(dtype_rank(b->dtype), std::string_view(b->name));
+    return std::pair(dtype_rank(a->dtype), std::string_view(a->name)) <
+           std::pair(dtype_rank(b->dtype), std::string_view(b->name));
   });
   const std::string header = make_header(order, metadata);
   const uint64_t header_bytes = header.size();
