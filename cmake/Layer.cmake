@@ -14,7 +14,7 @@ function(pent_layer NAME)
 endfunction()
 
 function(pent_compile_options TARGET)
-  target_compile_options(${TARGET} PRIVATE -Wall -Wextra -Wno-psabi -ffp-contract=off)
+  target_compile_options(${TARGET} PRIVATE -Wall -Wextra -Wno-missing-field-initializers -Wno-psabi -ffp-contract=off)
   if(PENT_SANITIZE)
     target_compile_options(${TARGET} PUBLIC -fsanitize=${PENT_SANITIZE} -fno-omit-frame-pointer -g1)
     target_link_options(${TARGET} PUBLIC -fsanitize=${PENT_SANITIZE})
