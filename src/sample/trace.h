@@ -32,4 +32,8 @@ struct TraceEvent {
 
 using TraceSink = std::function<void(const TraceEvent&)>;
 
+// The picture so far: kBegin lays the cells down, kStep changes them or appends one behind the last (AR). The cells of a
+// canvas after all events of its generation are the final canvas. PENT_CHECK: every change is of a cell or the one behind.
+void paint(std::vector<Cell>& cells, const TraceEvent& event);
+
 }  // namespace pent

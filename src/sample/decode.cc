@@ -1,0 +1,164 @@
+// Continuous batching of samplers over one denoiser, with trace events, deadline and cancellation.
+#include "sample/decode.h"
+
+#include <chrono>
+#include <limits>
+
+#include "base/error.h"
+
+namespace pent {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// A sampler with its sequence in the denoiser, which is closed however decoding ends.
+struct Running {
+  Running(Denoiser& the_denoiser, Sampler& the_sampler, DecodeOutcome& the_outcome)
+      : denoiser(the_denoiser),
+        sampler(the_sampler),
+        outcome(the_outcome),
+        sequence(denoiser.open_sequence(sampler.capacity())) {}
+  ~Running() { denoiser.close_sequence(sequence); }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+  Denoiser& denoiser;
+  Sampler& sampler;
+  DecodeOutcome& outcome;
+  int32_t sequence;
+  Clock::time_point start = Clock::now();
+  size_t head_begin = 0;  // its rows in the pass result
+};
+
+class Decoding {
+ public:
+  Decoding(Denoiser& denoiser, const SamplingParams& params, const DecodeOptions& options)
+      : denoiser_(denoiser), params_(params), options_(options) {
+    request_.temperature = params.temperature;
+    request_.top_k = params.top_k;
+    request_.top_p = params.top_p;
+    for (const int32_t token : options.banned) request_.biases.push_back({token, -std::numeric_limits<float>::infinity()});
+  }
+
+  void start(Sampler& sampler, DecodeOutcome& outcome) {
+    running_.push_back(std::make_unique<Running>(denoiser_, sampler, outcome));
+    begin_event(*running_.back());
+    if (const std::string reason = reason_to_end(*running_.back()); !reason.empty()) end_last(reason);
+  }
+
+  size_t running() const { return running_.size(); }
+
+  // One forward for everyone; those that are finished leave.
+  void step() {
+    plan_.clear();
+    request_.keys.clear();
+    for (auto& each : running_) {
+      each->head_begin = plan_.head_rows.size();
+      each->sampler.plan(each->sequence, each->outcome.nfe, plan_, request_);
+    }
+    denoiser_.forward(plan_, request_, result_);
+    PENT_CHECK(result_.rows.size() == plan_.head_rows.size());
+    for (size_t i = 0; i < running_.size(); ++i) {
+      const size_t head_end = i + 1 < running_.size() ? running_[i + 1]->head_begin : result_.rows.size();
+      take(*running_[i], std::span(result_.rows).subspan(running_[i]->head_begin, head_end - running_[i]->head_begin));
+    }
+    std::erase_if(running_, [&](const std::unique_ptr<Running>& each) {
+      const std::string reason = reason_to_end(*each);
+      if (!reason.empty()) end_event(*each, reason);
+      return !reason.empty();
+    });
+  }
+
+ private:
+  void take(Running& each, std::span<const RowStats> rows) {
+    std::vector<CellChange> changes = each.sampler.apply(rows, each.outcome.nfe);
+    ++each.outcome.nfe;
+    if (each.outcome.nfe == 1) each.outcome.seconds_to_first_committed = seconds_since(each.start);
+    if (!options_.trace) return;
+    TraceEvent event = make_event(each, TraceEvent::Kind::kStep);
+    event.changes = std::move(changes);
+    options_.trace(event);
+  }
+
+  std::string reason_to_end(const Running& each) const {
+    if (each.sampler.done()) return each.sampler.finish_reason();
+    if (each.outcome.nfe > 0 && options_.is_stopped && options_.is_stopped(each.sampler.completion())) return "stop";
+    if (options_.cancel != nullptr && options_.cancel->cancelled()) return "cancelled";
+    if (params_.max_nfe && each.outcome.nfe >= *params_.max_nfe) return "deadline";
+    if (params_.deadline_ms && seconds_since(each.start) * 1000 >= *params_.deadline_ms) return "deadline";
+    return {};
+  }
+
+  void end_last(const std::string& reason) {
+    end_event(*running_.back(), reason);
+    running_.pop_back();
+  }
+
+  TraceEvent make_event(const Running& each, TraceEvent::Kind kind) const {
+    const Block block = each.sampler.active_block();
+    return {.kind = kind,
+            .n_index = static_cast<int32_t>(each.sampler.n_index()),
+            .seconds = seconds_since(each.start),
+            .step = each.outcome.nfe,
+            .nfe = each.outcome.nfe,
+            .block_begin = block.begin,
+            .block_end = block.end,
+            .changes = {},
+            .finish_reason = {}};
+  }
+
+  void begin_event(const Running& each) const {
+    if (!options_.trace) return;
+    TraceEvent event = make_event(each, TraceEvent::Kind::kBegin);
+    const Canvas& canvas = each.sampler.canvas();
+    for (int32_t cell = 0; cell < canvas.size(); ++cell)
+      event.changes.push_back({cell, canvas[cell].token, canvas[cell].confidence, canvas[cell].state});
+    options_.trace(event);
+  }
+
+  void end_event(Running& each, const std::string& reason) const {
+    each.outcome.finish_reason = reason;
+    each.outcome.seconds = seconds_since(each.start);
+    if (!options_.trace) return;
+    TraceEvent event = make_event(each, TraceEvent::Kind::kEnd);
+    event.finish_reason = reason;
+    options_.trace(event);
+  }
+
+  Denoiser& denoiser_;
+  const SamplingParams& params_;
+  const DecodeOptions& options_;
+  std::vector<std::unique_ptr<Running>> running_;
+  PassPlan plan_;
+  HeadRequest request_;
+  PassResult result_;
+};
+
+}  // namespace
+
+std::vector<DecodeOutcome> decode(Denoiser& denoiser, std::span<const std::unique_ptr<Sampler>> samplers,
+                                  const SamplingParams& params, const DecodeOptions& options) {
+  PENT_CHECK(options.width >= 1);
+  std::vector<DecodeOutcome> outcomes(samplers.size());
+  Decoding decoding(denoiser, params, options);
+  for (size_t next = 0; next < samplers.size() || decoding.running() > 0;) {
+    while (next < samplers.size() && decoding.running() < static_cast<size_t>(options.width)) {
+      decoding.start(*samplers[next], outcomes[next]);
+      ++next;
+    }
+    if (decoding.running() > 0) decoding.step();
+  }
+  return outcomes;
+}
+
+std::vector<int32_t> unwritable_tokens(const ModelSpec& spec, int tokenizer_size) {
+  std::vector<int32_t> tokens;
+  if (spec.mask_id >= 0) tokens.push_back(spec.mask_id);
+  for (int32_t token = tokenizer_size; token < spec.vocab_size; ++token)
+    if (token != spec.mask_id) tokens.push_back(token);
+  return tokens;
+}
+
+}  // namespace pent

@@ -1,0 +1,41 @@
+// The loop: forwards until every sampler is done, many samplers in one pass.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "model/denoiser.h"
+#include "sample/sampler.h"
+#include "sample/trace.h"
+
+namespace pent {
+
+struct DecodeOptions {
+  std::vector<int32_t> banned;   // tokens no cell may get
+  int width = 1;                 // sequences per pass; as one ends, the next takes its place
+  const CancelToken* cancel = nullptr;
+  TraceSink trace;
+  // True once the text of a completion contains a stop string; asked after every step. Empty: there are none.
+  std::function<bool(std::span<const int32_t> completion)> is_stopped;
+};
+
+struct DecodeOutcome {
+  std::string finish_reason;     // "stop", "length", "deadline" (max_nfe reached counts as one), "cancelled"
+  int nfe = 0;
+  double seconds = 0;
+  double seconds_to_first_committed = 0;
+};
+
+// Drives all samplers to their end; the outcomes are in their order. temperature, top_p, top_k, max_nfe and deadline_ms come
+// from `params`, which all samplers share (seed and n_index aside). Cancellation and deadline are looked at between forwards.
+std::vector<DecodeOutcome> decode(Denoiser& denoiser, std::span<const std::unique_ptr<Sampler>> samplers,
+                                  const SamplingParams& params, const DecodeOptions& options);
+
+// The mask token, and rows of the embedding that no token of the tokenizer has (spec 20 §0.6).
+std::vector<int32_t> unwritable_tokens(const ModelSpec& spec, int tokenizer_size);
+
+}  // namespace pent

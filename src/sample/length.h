@@ -1,0 +1,24 @@
+// How the canvas is cut into blocks and the steps are shared between them (sampler part "length").
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sample/canvas.h"
+
+namespace pent {
+
+// Canvas cells [begin, end).
+struct Block {
+  int32_t begin = 0;
+  int32_t end = 0;
+};
+
+// Blocks of block_length masked cells each, in position order, from the first masked cell to the last; the last block takes
+// what is left and may be shorter. Fixed cells between holes lie inside a block and do not count. No masked cell: no block.
+std::vector<Block> cut_blocks(const Canvas& canvas, int block_length);
+
+// `total` steps over `blocks` blocks as evenly as possible: the first blocks get one more, and every block at least one.
+std::vector<int> share_steps(int total, int blocks);
+
+}  // namespace pent

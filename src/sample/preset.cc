@@ -1,0 +1,153 @@
+// The table of presets, and how options, preset and model become one set of parameters.
+#include "sample/preset.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "base/error.h"
+
+namespace pent {
+namespace {
+
+constexpr std::array kPresets = {
+    Preset{.name = "llada",
+           .summary = "masked diffusion: the most confident cells are committed on a fixed schedule, block by block",
+           .source = "LLaDA (arXiv:2502.09992), low-confidence remasking; --score random for random remasking",
+           .diffusion = true, .max_tokens = 128, .block_length = 128, .steps = 128},
+    Preset{.name = "fast-dllm",
+           .summary = "masked diffusion: every cell above a confidence threshold is committed at once, block by block",
+           .source = "Fast-dLLM (arXiv:2505.22618), confidence-aware parallel decoding, without its caches",
+           .diffusion = true, .max_tokens = 256, .block_length = 32, .threshold = 0.9},
+    Preset{.name = "ar",
+           .summary = "autoregressive: one token after the other; greedy, or temperature, top-k and top-p",
+           .source = "next-token sampling; nucleus: arXiv:1904.09751",
+           .diffusion = false, .max_tokens = 512},
+};
+
+template <typename T>
+void check_range(const char* option, const std::optional<T>& value, T low, T high) {
+  if (value && !(*value >= low && *value <= high))  // written so that NaN fails
+    throw error(ErrorKind::kInvalidArgument, "{} is {}; expected {} to {}", option, *value, low, high);
+}
+
+void check_ranges(const GenerationOptions& options) {
+  constexpr int kMany = 1 << 24;
+  check_range("--max-tokens", options.max_tokens, 1, kMany);
+  check_range("--block-length", options.block_length, 1, kMany);
+  check_range("--steps", options.steps, 1, kMany);
+  check_range("--steps-per-block", options.steps_per_block, 1, kMany);
+  check_range("--threshold", options.threshold, 0.0, 1.0);
+  check_range("--temperature", options.temperature, 0.0, 100.0);
+  check_range("--top-k", options.top_k, 0, kMany);
+  check_range("--max-nfe", options.max_nfe, 1, kMany);
+  check_range("--deadline-ms", options.deadline_ms, 0.0, 1e12);
+  if (options.top_p && !(*options.top_p > 0 && *options.top_p <= 1))
+    throw error(ErrorKind::kInvalidArgument, "--top-p is {}; expected more than 0 and at most 1", *options.top_p);
+  if (options.seed > uint64_t{1} << 53)
+    throw error(ErrorKind::kInvalidArgument, "--seed is {}; expected at most 2^53", options.seed);
+  for (const std::string& stop : options.stop)
+    if (stop.empty()) throw error(ErrorKind::kInvalidArgument, "--stop is empty; expected a text to stop at");
+}
+
+const Preset& choose_preset(const GenerationOptions& options, const ModelSpec& spec) {
+  std::string name = options.preset.empty() ? spec.default_preset : options.preset;
+  if (name.empty()) name = spec.is_diffusion() ? "llada" : "ar";
+  const Preset* preset = find_preset(name);
+  if (preset == nullptr) {
+    std::string known;
+    for (const Preset& each : kPresets) known += (known.empty() ? "" : ", ") + std::string(each.name);
+    throw error(ErrorKind::kNotFound, "no preset '{}'; there are {}", name, known);
+  }
+  if (preset->diffusion && !spec.is_diffusion())
+    throw error(ErrorKind::kInvalidArgument,
+                "preset '{}' is for masked diffusion models, but this one ({}) is autoregressive; use --preset ar", name,
+                spec.family);
+  if (!preset->diffusion && spec.is_diffusion())
+    throw error(ErrorKind::kInvalidArgument,
+                "preset '{}' is for autoregressive models, but this one ({}) is a masked diffusion model; use --preset {}",
+                name, spec.family, "llada");
+  return *preset;
+}
+
+void refuse_for_ar(const GenerationOptions& options) {
+  const std::pair<const char*, bool> diffusion_only[] = {{"--block-length", options.block_length.has_value()},
+                                                         {"--steps", options.steps.has_value()},
+                                                         {"--steps-per-block", options.steps_per_block.has_value()},
+                                                         {"--threshold", options.threshold.has_value()},
+                                                         {"--score", options.score.has_value()}};
+  for (const auto& [option, given] : diffusion_only)
+    if (given)
+      throw error(ErrorKind::kInvalidArgument,
+                  "{} is for diffusion presets; an autoregressive model writes one token per forward, in order", option);
+}
+
+void resolve_parts(const GenerationOptions& options, const Preset& preset, SamplingParams& params) {
+  if (options.steps && options.steps_per_block)
+    throw error(ErrorKind::kInvalidArgument, "--steps (a total) and --steps-per-block were both given; keep one");
+  const bool steps_given = options.steps || options.steps_per_block;
+  const double threshold = options.threshold.value_or(preset.threshold);
+  const bool by_threshold = options.threshold || preset.threshold > 0;
+  if (by_threshold && steps_given)
+    throw error(ErrorKind::kInvalidArgument,
+                "{} cannot be combined with {}: a threshold decides by itself how many forwards are needed",
+                options.steps ? "--steps" : "--steps-per-block",
+                options.threshold ? "--threshold" : fmt::format("preset '{}', which commits by threshold", preset.name));
+  if (options.score) {
+    const auto score = parse_score(*options.score);
+    if (!score)
+      throw error(ErrorKind::kInvalidArgument, "--score is '{}'; expected prob, entropy, margin or random", *options.score);
+    params.score = *score;
+  }
+  if (by_threshold && (params.score == ScoreKind::kEntropy || params.score == ScoreKind::kRandom))
+    throw error(ErrorKind::kInvalidArgument,
+                "--score {} cannot be combined with a threshold, which is compared with probabilities; use prob or margin",
+                to_string(params.score));
+  params.block_length = std::min(options.block_length.value_or(preset.block_length), params.max_tokens);
+  if (by_threshold) {
+    params.threshold = threshold;
+  } else if (options.steps_per_block) {
+    params.steps_per_block = *options.steps_per_block;
+  } else {
+    params.steps = options.steps.value_or(preset.steps);
+  }
+}
+
+}  // namespace
+
+std::span<const Preset> presets() { return kPresets; }
+
+const Preset* find_preset(std::string_view name) {
+  const auto found = std::find_if(kPresets.begin(), kPresets.end(), [&](const Preset& each) { return each.name == name; });
+  return found == kPresets.end() ? nullptr : &*found;
+}
+
+SamplingParams resolve(const GenerationOptions& options, const ModelSpec& spec, int prompt_tokens) {
+  check_ranges(options);
+  const Preset& preset = choose_preset(options, spec);
+  const int room = spec.max_positions - prompt_tokens;
+  const int max_tokens = options.max_tokens.value_or(std::min(preset.max_tokens, room));
+  if (room < 1 || max_tokens > room)
+    throw error(ErrorKind::kInvalidArgument,
+                "the prompt has {} tokens and {} are to be written, but the model's context is {}; shorten the prompt{}",
+                prompt_tokens, std::max(max_tokens, 1), spec.max_positions,
+                room < 1 ? "" : fmt::format(" or use --max-tokens {}", room));
+  SamplingParams params{.preset = std::string(preset.name),
+                        .diffusion = preset.diffusion,
+                        .max_tokens = max_tokens,
+                        .score = preset.score,
+                        .temperature = static_cast<float>(options.temperature.value_or(preset.temperature)),
+                        .top_p = static_cast<float>(options.top_p.value_or(preset.top_p)),
+                        .top_k = options.top_k.value_or(preset.top_k),
+                        .max_nfe = options.max_nfe,
+                        .deadline_ms = options.deadline_ms,
+                        .seed = options.seed,
+                        .n_index = options.n_index};
+  if (preset.diffusion)
+    resolve_parts(options, preset, params);
+  else
+    refuse_for_ar(options);
+  return params;
+}
+
+}  // namespace pent

@@ -1,0 +1,57 @@
+// Presets: named combinations of sampler parts that are a published method, with its paper's defaults. They are data.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/spec.h"
+#include "sample/options.h"
+#include "sample/score.h"
+
+namespace pent {
+
+struct Preset {
+  std::string_view name;
+  std::string_view summary;       // one line for `pent presets`
+  std::string_view source;        // where method and defaults are from
+  bool diffusion = false;         // for masked diffusion models; else for autoregressive ones
+  int max_tokens = 0;
+  int block_length = 0;           // 0: AR
+  int steps = 0;                  // a total over all blocks; 0: AR, or by threshold
+  double threshold = 0;           // 0: by schedule
+  ScoreKind score = ScoreKind::kProbability;
+  double temperature = 0;
+  double top_p = 1;
+  int top_k = 0;
+};
+std::span<const Preset> presets();
+const Preset* find_preset(std::string_view name);  // nullptr if there is none of that name
+
+// One generation with every choice made.
+struct SamplingParams {
+  std::string preset;
+  bool diffusion = false;
+  int max_tokens = 0;                    // canvas (diffusion) or budget (AR)
+  int block_length = 0;                  // 1 … max_tokens
+  int steps = 0;                         // a total, shared over the blocks …
+  int steps_per_block = 0;               // … or the same for each block, if not 0
+  std::optional<double> threshold;       // instead of steps
+  ScoreKind score = ScoreKind::kProbability;
+  float temperature = 0;
+  float top_p = 1;
+  int top_k = 0;
+  std::optional<int> max_nfe;
+  std::optional<double> deadline_ms;
+  uint64_t seed = 0;
+  uint32_t n_index = 0;
+};
+
+// Options over the preset over nothing else. Throws kInvalidArgument (a value out of range, two options that contradict
+// each other, a preset that does not fit the model, prompt + max_tokens beyond the context) or kNotFound (no such preset).
+// When the caller did not set max_tokens, the preset's is lowered to what the context leaves.
+SamplingParams resolve(const GenerationOptions& options, const ModelSpec& spec, int prompt_tokens = 0);
+
+}  // namespace pent
