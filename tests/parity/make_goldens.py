@@ -1,9 +1,6 @@
 """Regenerates the golden files that the references give: all, or those of the parts named (random, tiny, smollm2)."""
 
-import os
 import sys
-
-import torch
 
 import common
 import random_reference
@@ -13,7 +10,6 @@ import tiny_goldens
 PARTS = {"random": lambda: common.write_json(common.PARITY / "random.json", random_reference.vectors()),
          "tiny": tiny_goldens.make, "smollm2": smollm2.make}
 
-torch.set_num_threads(int(os.environ.get("PENT_PARITY_THREADS", "1")))
 common.check_blas()
 for part in sys.argv[1:] or PARTS:
     PARTS[part]()
