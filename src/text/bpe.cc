@@ -117,7 +117,7 @@ std::vector<Bpe::Merge> resolve_merges(const std::vector<std::pair<std::string, 
   const auto id_of = [&](const std::string& token) {
     const auto found = vocabulary.find(token);
     if (found == vocabulary.end()) {
-      throw error(ErrorKind::kCorrupt, "{}[{}]: '{}' is not in the vocabulary", where, merges.size(), token);
+      throw error(ErrorKind::kCorrupt, "{}[{}]: '{}' is not in the vocabulary", where, merges.size(), printable(token));
     }
     return found->second;
   };

@@ -52,14 +52,16 @@ BpeTokenizer::BpeTokenizer(TokenizerParts parts) : parts_(std::move(parts)) {
     }
   }
   for (const auto* ids : {&parts_.prefix, &parts_.suffix}) {
-    for (const TokenId id : *ids) entry(id);
+    for (const TokenId id : *ids) {
+      if (id < 0 || id >= size()) throw error(ErrorKind::kCorrupt, "{}: the post-processor adds token {} of {}", parts_.where, id, size());
+    }
   }
 }
 
 TokenEntry& BpeTokenizer::slot(TokenId id, size_t size_limit, const std::string& text) {
   if (id < 0 || static_cast<size_t>(id) >= size_limit) {
     throw error(ErrorKind::kCorrupt, "{}: token '{}' has id {}, but with {} tokens the ids must be 0 to {}", parts_.where,
-                text, id, size_limit, size_limit - 1);
+                printable(text), id, size_limit, size_limit - 1);
   }
   if (static_cast<size_t>(id) >= entries_.size()) entries_.resize(id + 1);
   return entries_[id];
@@ -70,19 +72,20 @@ void BpeTokenizer::fill_entries() {
   const size_t limit = vocabulary.size() + parts_.added_tokens.size();
   for (const auto& [text, id] : vocabulary) {
     TokenEntry& entry = slot(id, limit, text);
-    if (entry.known) throw error(ErrorKind::kCorrupt, "{}: tokens '{}' and '{}' both have id {}", parts_.where, entry.text, text, id);
+    if (entry.known) throw error(ErrorKind::kCorrupt, "{}: tokens '{}' and '{}' both have id {}", parts_.where,
+                                   printable(entry.text), printable(text), id);
     entry = {text, bytes_of_token(text), true, false};
   }
   for (const AddedToken& token : parts_.added_tokens) {
     if (token.content.empty()) throw error(ErrorKind::kCorrupt, "{}: added token {} is empty", parts_.where, token.id);
     if (!added_ids_.emplace(token.content, token.id).second) {
-      throw error(ErrorKind::kCorrupt, "{}: added token '{}' is listed twice", parts_.where, token.content);
+      throw error(ErrorKind::kCorrupt, "{}: added token '{}' is listed twice", parts_.where, printable(token.content));
     }
     const auto in_vocabulary = vocabulary.find(token.content);
     TokenEntry& entry = slot(token.id, limit, token.content);
     if (entry.known ? entry.text != token.content : in_vocabulary != vocabulary.end()) {
-      throw error(ErrorKind::kCorrupt, "{}: added token '{}' has id {}, but {}", parts_.where, token.content, token.id,
-                  entry.known ? "that is '" + entry.text + "'" : "the vocabulary gives it another");
+      throw error(ErrorKind::kCorrupt, "{}: added token '{}' has id {}, but {}", parts_.where, printable(token.content),
+                  token.id, entry.known ? "that is '" + printable(entry.text) + "'" : "the vocabulary gives it another");
     }
     entry = {token.content, token.content, true, token.special};
   }

@@ -1,4 +1,4 @@
-// Hand-written scanners equal to the regular expressions in find_scanner below: alternatives are tried in the pattern's
+// Hand-written scanners equal to the regular expressions in the header: alternatives are tried in the pattern's
 // order, `\s+(?!\S)` leaves the last space of a run to the word that follows.
 #include "text/scanners.h"
 
@@ -107,15 +107,9 @@ size_t scan_llama3_word(std::string_view text, size_t begin) { return scan_llama
 size_t scan_qwen2_word(std::string_view text, size_t begin) { return scan_llama3_like(text, begin, 1); }
 
 WordScanner find_scanner(std::string_view pattern) {
-  if (pattern == R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)") return scan_gpt2_word;
-  if (pattern ==
-      R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)") {
-    return scan_llama3_word;
-  }
-  if (pattern ==
-      R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)") {
-    return scan_qwen2_word;
-  }
+  if (pattern == kGpt2Pattern) return scan_gpt2_word;
+  if (pattern == kLlama3Pattern) return scan_llama3_word;
+  if (pattern == kQwen2Pattern) return scan_qwen2_word;
   return nullptr;
 }
 

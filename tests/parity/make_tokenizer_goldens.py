@@ -109,17 +109,22 @@ def normalizers(*steps):
 def variants(base):
     """Name, JSON merge patch of the base, whether add_special_tokens."""
     added = base["added_tokens"]
-    first_id = len(base["model"]["vocab"]) + len(added)
+    vocabulary = base["model"]["vocab"]
+    more = list(added)
 
-    def token(index, content, **flags):
+    def add(content, **flags):  # under the id it has, else the next
+        new_id = len(vocabulary) + sum(token["content"] not in vocabulary for token in more)
         flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": False, **flags}
-        return {"id": first_id + index, "content": content, **flags}
+        more.append({"id": vocabulary.get(content, new_id), "content": content, **flags})
 
-    more = added + [
-        token(0, "word", single_word=True), token(1, "Left", lstrip=True), token(2, "right", rstrip=True),
-        token(3, "LOUD", normalized=True), token(4, "aa"), token(5, "aaa"), token(6, "<|im_start|>", lstrip=True, rstrip=True, special=True),
-        token(7, "fox", normalized=True, single_word=True), token(8, "\t", normalized=False),
-    ]
+    add("word", single_word=True)
+    add("Left", lstrip=True)
+    add("right", rstrip=True)
+    add("loud", normalized=True)
+    add("aa")
+    add("aaa")
+    add("<|im_start|>", lstrip=True, rstrip=True, special=True)
+    add("fox", normalized=True, single_word=True)
     bos = added[0]["id"]
     template = {
         "type": "TemplateProcessing",
