@@ -4,6 +4,7 @@
 #include <cstring>
 #include <map>
 #include <optional>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -113,8 +114,8 @@ TensorTable parse_safetensors(std::span<const std::byte> bytes, const std::strin
   for (const auto& [name, description] : json.items()) {
     if (name != "__metadata__") entries.push_back(parse_entry(name, description, buffer.size(), where));
   }
-  std::stable_sort(entries.begin(), entries.end(), [](const HeaderEntry& a, const HeaderEntry& b) {
-    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  std::sort(entries.begin(), entries.end(), [](const HeaderEntry& a, const HeaderEntry& b) {
+    return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
   });
   check_tiling(entries, buffer.size(), where);
 
