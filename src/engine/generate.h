@@ -24,18 +24,39 @@ struct Generation {
   std::string mode;                  // "diffusion" or "ar"
   std::string preset;
   uint64_t seed = 0;
+  uint32_t n_index = 0;
 };
 
 // `prompt` is already templated and tokenised. Throws kInvalidArgument before any work when prompt + canvas exceed the
-// context. ^C through `cancel` ends with finish_reason "cancelled" and the text so far.
+// context. ^C through `cancel` ends with finish_reason "cancelled" and the text as far as it was final: up to the first
+// undecided cell. An empty prompt is BOS alone where the model has one; without BOS a diffusion model paints the bare canvas,
+// and an autoregressive one starts from its end-of-text token (refused if it has neither).
+//
+// When options.preset is empty, what the caller left unset comes from the model's generation_config.json (temperature, top_p,
+// top_k, do_sample; for diffusion also steps, block_length, threshold), then from its default preset.
 Generation generate(Model& model, const std::vector<TokenId>& prompt, const GenerationOptions& options,
                     const TraceSink& trace = {}, const CancelToken* cancel = nullptr);
+
+// Many answers in one go, `width` sequences per forward: the same tokens as one by one. The items' seed and n_index replace
+// those of `options`, which is otherwise shared. Results in the order of the items.
+struct BatchItem {
+  std::vector<TokenId> prompt;
+  uint64_t seed = 0;
+  uint32_t n_index = 0;
+};
+std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem>& items, const GenerationOptions& options,
+                                       int width, const TraceSink& trace = {}, const CancelToken* cancel = nullptr);
 
 // Prompt text to tokens: through the chat template (system may be empty) unless raw or the model has none; raw prompts get
 // BOS where the tokenizer's post-processor adds it.
 std::vector<TokenId> make_prompt(const Model& model, const std::string& user, const std::string& system, bool raw);
+// The same for a conversation (not empty), which may begin with a system message. Raw or without a template: the last
+// message alone.
+std::vector<TokenId> make_prompt(const Model& model, const std::vector<ChatMessage>& messages, bool raw);
 
-// Infilling: holes [[N]] / [[name:N]] of exactly N tokens (other kinds of holes are refused: kUnsupported). `\[[` is a literal.
+// Infilling: holes [[N]] / [[name:N]] of exactly N tokens (engine/fill_template.h). The text around them is fixed; it follows
+// BOS, or the chat template's opening with `system` when that is given. All holes are written together, as one block unless
+// block_length says otherwise; special tokens are banned in them. Masked diffusion models only.
 struct FilledHole {
   std::string name;       // given, or "1", "2", … in order
   std::string text;

@@ -31,8 +31,9 @@ struct EmbeddedModel {
 // $PENT_HOME, else $XDG_CACHE_HOME/pent, else ~/.cache/pent.
 std::filesystem::path pent_home();
 
-// Finds `reference`: empty = the first embedded model; a directory or .gguf file; an embedded model's name; a name under
-// $PENT_HOME/models (directory or NAME.gguf); org/name[@revision] in the Hugging Face cache. kNotFound lists where it looked.
+// Finds `reference`: empty = the first embedded model; else an embedded model's name; a directory or .gguf file; a name under
+// $PENT_HOME/models (directory or NAME.gguf); org/name[@revision][:QUANT] in the Hugging Face cache, where QUANT picks the one
+// .gguf with it in its name. kNotFound lists where it looked.
 ModelFiles find_model(const std::string& reference, const std::vector<EmbeddedModel>& embedded);
 
 Model load_model(const std::string& reference, const std::vector<EmbeddedModel>& embedded, ThreadPool& pool,

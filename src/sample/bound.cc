@@ -158,7 +158,7 @@ std::vector<int> mask_counts(int n, int k, int size) {
   std::vector<int> counts;
   for (int j = 0; j < size; ++j) {
     // Halves go up. Rounding them to even, as the reference does, would make the counts depend on the parity of k, and the
-    // estimate biased (by 3 % for three tokens in groups of twelve).
+    // estimate biased (visibly so for three tokens in groups of twelve).
     const int64_t count = k + (2 * int64_t{j} * n + size) / (2 * int64_t{size});
     counts.push_back(static_cast<int>((count - 1) % n) + 1);
   }

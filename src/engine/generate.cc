@@ -1,0 +1,114 @@
+// From a request to text, one or many at a time.
+#include "engine/generate.h"
+
+#include "base/error.h"
+#include "engine/requests.h"
+#include "sample/decode.h"
+
+namespace pent {
+namespace {
+
+// Special tokens as templates write them: tokenizer_config.json has a string or {"content": …}.
+std::string special_token_text(const Model& model, const char* key, int32_t id) {
+  const Json& config = model.files.tokenizer_config;
+  if (config.is_object()) {
+    const auto found = config.find(key);
+    if (found != config.end() && found->is_string()) return found->get<std::string>();
+    if (found != config.end() && found->is_object()) return get_string(*found, "content", key).value_or("");
+  }
+  return id >= 0 && id < model.tokenizer->size() ? std::string(model.tokenizer->token_text(id)) : std::string();
+}
+
+std::vector<TokenId> or_start_token(std::vector<TokenId> prompt, const ModelSpec& spec) {
+  if (!prompt.empty()) return prompt;
+  if (spec.bos_id >= 0) return {spec.bos_id};
+  if (spec.is_diffusion()) return {};
+  if (spec.eos_id >= 0) return {spec.eos_id};
+  throw error(ErrorKind::kInvalidArgument,
+              "the prompt is empty, and this model ({}) has no token to start from; give it a prompt", spec.family);
+}
+
+std::unique_ptr<Sampler> make_sampler(std::vector<TokenId> prompt, const SamplingParams& params, const ModelSpec& spec) {
+  if (!params.diffusion) return make_ar_sampler(std::move(prompt), params, spec.stop_ids);
+  Canvas canvas(spec.mask_id);
+  canvas.append_fixed(prompt);
+  canvas.append_masked(params.max_tokens);
+  return make_diffusion_sampler(std::move(canvas), params, spec.stop_ids);
+}
+
+Generation make_generation(const Tokenizer& tokenizer, const Sampler& sampler, const SamplingParams& params,
+                           const DecodeOutcome& outcome, const std::vector<std::string>& stops) {
+  std::vector<int32_t> tokens = sampler.completion();
+  CutText cut = completion_text(tokenizer, tokens, stops);
+  tokens.resize(cut.kept);
+  return {.text = std::move(cut.text),
+          .token_ids = tokens,
+          .finish_reason = cut.stopped ? "stop" : outcome.finish_reason,
+          .completion_tokens = static_cast<int>(tokens.size()),
+          .nfe = outcome.nfe,
+          .seconds = outcome.seconds,
+          .seconds_to_first_committed = outcome.seconds_to_first_committed,
+          .mode = params.diffusion ? "diffusion" : "ar",
+          .preset = params.preset,
+          .seed = params.seed,
+          .n_index = params.n_index};
+}
+
+}  // namespace
+
+Generation generate(Model& model, const std::vector<TokenId>& prompt, const GenerationOptions& options,
+                    const TraceSink& trace, const CancelToken* cancel) {
+  return generate_batch(model, {{prompt, options.seed, options.n_index}}, options, 1, trace, cancel)[0];
+}
+
+std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem>& items, const GenerationOptions& options,
+                                       int width, const TraceSink& trace, const CancelToken* cancel) {
+  const ModelSpec& spec = model.denoiser->spec();
+  const Tokenizer& tokenizer = *model.tokenizer;
+  GenerationOptions each = with_model_defaults(model, options);
+  std::vector<std::unique_ptr<Sampler>> samplers;
+  std::vector<SamplingParams> params;
+  std::vector<int> prompt_tokens;
+  for (const BatchItem& item : items) {
+    each.seed = item.seed;
+    each.n_index = item.n_index;
+    std::vector<TokenId> prompt = or_start_token(item.prompt, spec);
+    prompt_tokens.push_back(static_cast<int>(prompt.size()));
+    params.push_back(resolve(each, spec, prompt_tokens.back()));
+    samplers.push_back(make_sampler(std::move(prompt), params.back(), spec));
+  }
+  std::vector<Generation> generations;
+  if (items.empty()) return generations;
+  DecodeOptions decoding{.banned = unwritable_tokens(spec, tokenizer.size()), .width = width, .cancel = cancel, .trace = trace};
+  if (!options.stop.empty())
+    decoding.is_stopped = [&](std::span<const int32_t> tokens) { return completion_text(tokenizer, tokens, options.stop).stopped; };
+  const std::vector<DecodeOutcome> outcomes = decode(*model.denoiser, samplers, params[0], decoding);
+  for (size_t i = 0; i < items.size(); ++i) {
+    generations.push_back(make_generation(tokenizer, *samplers[i], params[i], outcomes[i], options.stop));
+    generations.back().prompt_tokens = prompt_tokens[i];
+  }
+  return generations;
+}
+
+std::vector<TokenId> make_prompt(const Model& model, const std::string& user, const std::string& system, bool raw) {
+  std::vector<ChatMessage> messages;
+  if (!system.empty()) messages.push_back({"system", system});
+  messages.push_back({"user", user});
+  return make_prompt(model, messages, raw);
+}
+
+std::vector<TokenId> make_prompt(const Model& model, const std::vector<ChatMessage>& messages, bool raw) {
+  PENT_CHECK(!messages.empty());
+  if (raw || model.chat_template == nullptr) {
+    if (messages.front().role == "system")
+      throw error(ErrorKind::kInvalidArgument, "--system needs a chat template{}",
+                  raw ? ", which --raw leaves out; drop one of the two" : ", which this model does not have");
+    return model.tokenizer->encode(messages.back().content, /*add_special=*/true);
+  }
+  const ModelSpec& spec = model.denoiser->spec();
+  return model.tokenizer->encode(
+      model.chat_template->apply(messages, /*add_generation_prompt=*/true, special_token_text(model, "bos_token", spec.bos_id),
+                                 special_token_text(model, "eos_token", spec.eos_id)));
+}
+
+}  // namespace pent

@@ -1,0 +1,56 @@
+// Options completed from the model, text from tokens.
+#include "engine/requests.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/error.h"
+
+namespace pent {
+namespace {
+
+std::optional<int> get_small_int(const Json& object, const char* key, const std::string& where) {
+  const auto value = get_int(object, key, where);
+  if (!value) return std::nullopt;
+  return static_cast<int>(std::clamp<int64_t>(*value, std::numeric_limits<int>::min(), std::numeric_limits<int>::max()));
+}
+
+}  // namespace
+
+GenerationOptions with_model_defaults(const Model& model, GenerationOptions options) {
+  const Json& config = model.files.generation_config;
+  if (!options.preset.empty() || !config.is_object()) return options;
+  const std::string where = model.files.where + ": generation_config.json";
+  const auto keep = [](auto& option, const auto& from_file) {
+    if (!option) option = from_file;
+  };
+  if (get_bool(config, "do_sample", where).value_or(true)) {
+    keep(options.temperature, get_number(config, "temperature", where));
+    keep(options.top_p, get_number(config, "top_p", where));
+    keep(options.top_k, get_small_int(config, "top_k", where));
+  }
+  if (!model.denoiser->spec().is_diffusion()) return options;
+  keep(options.block_length, get_small_int(config, "block_length", where));
+  if (!options.steps && !options.steps_per_block && !options.threshold) {
+    options.threshold = get_number(config, "threshold", where);
+    if (!options.threshold) options.steps = get_small_int(config, "steps", where);
+  }
+  return options;
+}
+
+CutText completion_text(const Tokenizer& tokenizer, std::span<const TokenId> tokens, const std::vector<std::string>& stops) {
+  const auto decode = [&](size_t count) {
+    return tokenizer.decode(std::vector<TokenId>(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(count)),
+                            /*skip_special=*/true);
+  };
+  CutText cut{.text = decode(tokens.size()), .kept = tokens.size()};
+  size_t first = std::string::npos;
+  for (const std::string& stop : stops) first = std::min(first, cut.text.find(stop));
+  if (first == std::string::npos) return cut;
+  cut.stopped = true;
+  cut.text.resize(first);
+  while (cut.kept > 0 && decode(cut.kept - 1).size() >= first) --cut.kept;
+  return cut;
+}
+
+}  // namespace pent

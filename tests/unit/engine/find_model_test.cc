@@ -1,0 +1,88 @@
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "base/mapped_file.h"
+#include "engine/model.h"
+#include "support/expect_error.h"
+#include "support/temp_dir.h"
+
+namespace pent {
+namespace {
+
+namespace fs = std::filesystem;
+
+// An environment of its own: nothing of the machine is found.
+class FindModel : public testing::Test {
+ protected:
+  FindModel() {
+    for (const char* name : {"HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"}) unsetenv(name);
+    setenv("PENT_HOME", (home_ / "pent").c_str(), 1);
+    setenv("HF_HOME", (home_ / "hf").c_str(), 1);
+  }
+  ~FindModel() override {
+    unsetenv("PENT_HOME");
+    unsetenv("HF_HOME");
+  }
+
+  static void make_model(const fs::path& directory) {
+    fs::create_directories(directory);
+    write_file_atomically(directory / "config.json", "{\"model_type\":\"llada\"}");
+    write_file_atomically(directory / "tokenizer.json", "{}");
+    const float value = 1;
+    write_safetensors(directory / "model.safetensors",
+                      {{"w", DType::kF32, {1}, std::as_bytes(std::span(&value, 1))}});
+  }
+
+  TempDir home_;
+};
+
+TEST_F(FindModel, HomeFollowsTheEnvironment) {
+  EXPECT_EQ(pent_home(), home_ / "pent");
+  unsetenv("PENT_HOME");
+  setenv("XDG_CACHE_HOME", "/cache", 1);
+  EXPECT_EQ(pent_home(), "/cache/pent");
+  unsetenv("XDG_CACHE_HOME");
+  setenv("HOME", "/home/someone", 1);
+  EXPECT_EQ(pent_home(), "/home/someone/.cache/pent");
+}
+
+TEST_F(FindModel, ADirectoryIsTakenAsItIs) {
+  make_model(home_ / "mine");
+  EXPECT_EQ(find_model((home_ / "mine").string(), {}).where, (home_ / "mine").string());
+}
+
+TEST_F(FindModel, ANameIsLookedUpUnderHome) {
+  make_model(home_ / "pent/models/small");
+  EXPECT_EQ(find_model("small", {}).where, (home_ / "pent/models/small").string());
+}
+
+TEST_F(FindModel, HubNamesAreFoundByRevisionOrCommit) {
+  const fs::path cached = home_ / "hf/hub/models--org--name";
+  make_model(cached / "snapshots/abc123");
+  fs::create_directories(cached / "refs");
+  write_file_atomically(cached / "refs/main", "abc123\n");
+  const std::string found = (cached / "snapshots/abc123").string();
+  EXPECT_EQ(find_model("org/name", {}).where, found);
+  EXPECT_EQ(find_model("org/name@main", {}).where, found);
+  EXPECT_EQ(find_model("org/name@abc123", {}).where, found);
+  EXPECT_ERROR(find_model("org/name@other", {}), kNotFound, "models--org--name/snapshots/other");
+  EXPECT_ERROR(find_model("org/name:Q4_K", {}), kNotFound, "0 .gguf files have 'Q4_K' in their name");
+  write_file_atomically(cached / "refs/main", "../../../../etc");
+  EXPECT_ERROR(find_model("org/name", {}), kCorrupt, "refs/main: expected the name of a commit");
+}
+
+TEST_F(FindModel, NothingFoundListsWhereItLooked) {
+  EXPECT_ERROR(find_model("missing", {}), kNotFound, "no model 'missing'; looked for\n  missing",
+               "embedded: none in this build", "pent/models/missing\n", "pent/models/missing.gguf");
+  EXPECT_ERROR(find_model("org/missing", {}), kNotFound, "hf/hub/models--org--missing/snapshots/main");
+  EXPECT_ERROR(find_model("", {}), kNotFound, "this build carries no model; name one with -m");
+}
+
+TEST_F(FindModel, NamesCannotClimbOutOfTheCaches) {
+  for (const std::string name : {"..", "../..", "org/..", "a/b/c", "org/name@../x"})
+    EXPECT_THROW(find_model(name, {}), Error) << name;  // ".." is a directory without a model
+}
+
+}  // namespace
+}  // namespace pent

@@ -1,0 +1,141 @@
+#include "engine/generate.h"
+
+#include <gtest/gtest.h>
+
+#include "fake_model.h"
+
+namespace pent {
+namespace {
+
+using Ids = std::vector<TokenId>;
+
+TEST(Generate, DiffusionAnswerIsTheTextBeforeTheFirstStopToken) {
+  Model model = fake_model(fake_diffusion_spec(), writes({9, 1, 2, 4, 3, 0, 1, 1}));
+  const Generation result = generate(model, {1}, {.max_tokens = 7});
+  EXPECT_EQ(result.text, "ab c");
+  EXPECT_EQ(result.token_ids, (Ids{1, 2, 4, 3}));
+  EXPECT_EQ(result.finish_reason, "stop");
+  EXPECT_EQ(result.prompt_tokens, 1);
+  EXPECT_EQ(result.completion_tokens, 4);
+  EXPECT_EQ(result.mode, "diffusion");
+  EXPECT_EQ(result.preset, "llada");
+}
+
+TEST(Generate, ArAnswerIsTheTextBeforeTheFirstStopToken) {
+  Model model = fake_model(fake_ar_spec(), writes({1, 2, 4, 0}));
+  const Generation result = generate(model, {1}, {});
+  EXPECT_EQ(result.text, "ab ");
+  EXPECT_EQ(result.finish_reason, "stop");
+  EXPECT_EQ(result.nfe, 4);
+  EXPECT_EQ(result.mode, "ar");
+}
+
+TEST(Generate, StopStringsMayRunAcrossTokens) {
+  for (const ModelSpec& spec : {fake_diffusion_spec(), fake_ar_spec()}) {
+    // AR: the row at position i writes the token behind it.
+    Model model = fake_model(spec, spec.is_diffusion() ? writes({9, 1, 2, 4, 5, 1, 1}) : writes({1, 2, 4, 5, 1, 1}));
+    const Generation result = generate(model, {1}, {.max_tokens = 6, .block_length = spec.is_diffusion() ? std::optional(1) : std::nullopt, .stop = {" a"}});
+    EXPECT_EQ(result.text, "ab");
+    EXPECT_EQ(result.token_ids, (Ids{1, 2}));
+    EXPECT_EQ(result.finish_reason, "stop");
+    EXPECT_EQ(result.nfe, 4) << "nothing is written behind the stop string";
+  }
+}
+
+TEST(Generate, StopStringInsideATokenCutsTheText) {
+  Model model = fake_model(fake_ar_spec(), writes({5, 5, 5, 5}));
+  const Generation result = generate(model, {1}, {.max_tokens = 4, .stop = {"bab"}});
+  EXPECT_EQ(result.text, "a");
+  EXPECT_EQ(result.token_ids, Ids{5});
+}
+
+TEST(Generate, EmptyPromptStartsFromBosOrTheBareCanvas) {
+  ModelSpec diffusion = fake_diffusion_spec(), ar = fake_ar_spec();
+  Model bare = fake_model(diffusion);
+  EXPECT_EQ(generate(bare, {}, {.max_tokens = 3}).prompt_tokens, 0);
+  diffusion.bos_id = ar.bos_id = 8;
+  for (const ModelSpec& spec : {diffusion, ar}) {
+    Model model = fake_model(spec);
+    EXPECT_EQ(generate(model, {}, {.max_tokens = 3}).prompt_tokens, 1);
+  }
+}
+
+TEST(Generate, EmptyPromptOfAnArModelWithoutBosStartsFromItsEnd) {
+  Model model = fake_model(fake_ar_spec(), [](const Ids& seen, int32_t) {
+    EXPECT_EQ(seen.at(0), 0);
+    return std::vector<float>(16, 1.0f);
+  });
+  EXPECT_EQ(generate(model, {}, {.max_tokens = 1}).prompt_tokens, 1);
+  ModelSpec neither = fake_ar_spec();
+  neither.eos_id = -1;
+  Model lost = fake_model(neither);
+  EXPECT_THROW(generate(lost, {}, {}), Error);
+}
+
+TEST(Generate, PromptBeyondTheContextIsRefusedBeforeAnyWork) {
+  Model model = fake_model(fake_diffusion_spec());
+  EXPECT_THROW(generate(model, Ids(510, 1), {.max_tokens = 3}), Error);
+  EXPECT_EQ(static_cast<FakeDenoiser&>(*model.denoiser).forwards, 0);
+}
+
+TEST(Generate, PaddingOfTheVocabularyIsNeverWritten) {
+  for (const ModelSpec& spec : {fake_diffusion_spec(), fake_ar_spec()}) {
+    Model model = fake_model(spec, writes(Ids(40, 12)));
+    for (const TokenId id : generate(model, {1}, {.max_tokens = 8}).token_ids) EXPECT_LT(id, 9);
+  }
+}
+
+TEST(Generate, GenerationConfigFillsWhatIsUnsetUnlessAPresetIsNamed) {
+  Model model = fake_model(fake_diffusion_spec());
+  model.files.generation_config = {{"steps", 5}, {"temperature", 0.5}, {"top_k", 3}, {"block_length", 8}};
+  EXPECT_EQ(generate(model, {1}, {.max_tokens = 20}).nfe <= 5, true);
+  EXPECT_EQ(generate(model, {1}, {.preset = "llada", .max_tokens = 6, .steps = 2}).nfe, 2);
+  model.files.generation_config["threshold"] = 0.5;
+  EXPECT_NO_THROW(generate(model, {1}, {.max_tokens = 20, .steps = 4})) << "the caller's steps go over the file's threshold";
+  model.files.generation_config = {{"temperature", "warm"}};
+  EXPECT_THROW(generate(model, {1}, {}), Error);
+}
+
+TEST(Generate, SameTokensAloneAndInABatch) {
+  for (const ModelSpec& spec : {fake_diffusion_spec(), fake_ar_spec()}) {
+    Model model = fake_model(spec);
+    const GenerationOptions options{.max_tokens = 12, .temperature = 1.0};
+    std::vector<BatchItem> items;
+    for (uint32_t i = 0; i < 7; ++i) items.push_back({Ids(1 + i % 3, 1), i / 2, i % 2});
+    for (const int width : {1, 3, 16}) {
+      const auto batch = generate_batch(model, items, options, width);
+      for (size_t i = 0; i < items.size(); ++i) {
+        GenerationOptions alone = options;
+        alone.seed = items[i].seed;
+        alone.n_index = items[i].n_index;
+        EXPECT_EQ(batch[i].token_ids, generate(model, items[i].prompt, alone).token_ids);
+        EXPECT_EQ(batch[i].prompt_tokens, static_cast<int>(items[i].prompt.size()));
+        EXPECT_EQ(batch[i].seed, items[i].seed);
+      }
+    }
+  }
+}
+
+TEST(Generate, CancellingEndsABatchWithWhatIsFinal) {
+  Model model = fake_model(fake_ar_spec(), writes(Ids(40, 1)));
+  CancelToken cancel;
+  auto& denoiser = static_cast<FakeDenoiser&>(*model.denoiser);
+  denoiser.on_forward = [&] {
+    if (denoiser.forwards == 3) cancel.cancel();
+  };
+  const auto batch = generate_batch(model, std::vector<BatchItem>(4, {{1}, 0, 0}), {.max_tokens = 10}, 2, {}, &cancel);
+  EXPECT_EQ(batch[0].text, "aaa");
+  EXPECT_EQ(batch[0].finish_reason, "cancelled");
+  EXPECT_EQ(batch[3].text, "");
+  EXPECT_EQ(batch[3].finish_reason, "cancelled");
+}
+
+TEST(MakePrompt, SystemNeedsATemplate) {
+  Model model = fake_model(fake_ar_spec());
+  EXPECT_EQ(make_prompt(model, "ab c", "", false), (Ids{5, 4, 3}));
+  EXPECT_THROW(make_prompt(model, "a", "b", false), Error);
+  EXPECT_THROW(make_prompt(model, "a", "b", true), Error);
+}
+
+}  // namespace
+}  // namespace pent
