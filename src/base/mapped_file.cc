@@ -37,15 +37,17 @@ constinit std::array<MappingSlot, 1024> g_slots;
 uintptr_t g_page_size = 4096;
 struct sigaction g_previous_action;
 
-bool replace_lost_pages(uintptr_t address) {
+bool replace_lost_pages(void* fault) {
+  const auto address = reinterpret_cast<uintptr_t>(fault);
   for (MappingSlot& slot : g_slots) {
     const uintptr_t begin = slot.begin.load(std::memory_order_acquire);
     const uintptr_t end = slot.end.load(std::memory_order_relaxed);
     if (begin == 0 || address < begin || address >= end) continue;
-    const uintptr_t page = address & ~(g_page_size - 1);
+    const uintptr_t offset = address & (g_page_size - 1);
+    void* page = static_cast<char*>(fault) - offset;
     // The whole rest, not one page: a large file would need more mappings than the kernel grants.
-    void* zeroes = mmap(reinterpret_cast<void*>(page), end - page, PROT_READ,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+    void* zeroes =
+        mmap(page, end - (address - offset), PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
     if (zeroes == MAP_FAILED) return false;
     slot.lost.store(true, std::memory_order_release);
     return true;
@@ -55,7 +57,7 @@ bool replace_lost_pages(uintptr_t address) {
 
 void on_sigbus(int signal, siginfo_t* info, void* context) {
   const int saved_errno = errno;
-  const bool ours = replace_lost_pages(reinterpret_cast<uintptr_t>(info->si_addr));
+  const bool ours = replace_lost_pages(info->si_addr);
   errno = saved_errno;
   if (ours) return;
   if (g_previous_action.sa_flags & SA_SIGINFO) {

@@ -273,6 +273,7 @@ class GgufReader : public GgufFile {
     }
     const uint64_t alignment = read_alignment();
     std::vector<TensorInfo> infos;
+    infos.reserve(tensor_count);
     for (uint64_t i = 0; i < tensor_count; ++i) infos.push_back(read_tensor_info(reader, alignment, where_));
 
     const uint64_t data_begin =

@@ -170,7 +170,7 @@ class SafetensorsFiles : public WeightSource {
         throw error(ErrorKind::kCorrupt, "{}: tensor '{}' is not in '{}', where the index puts it", where,
                     printable(name), shard.get_ref<const std::string&>());
       }
-      tensors_.add(name, *view);
+      tensors_.add(name, TensorView(*view));
     }
     check_intact();
   }

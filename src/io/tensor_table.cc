@@ -4,7 +4,7 @@
 
 namespace pent {
 
-bool TensorTable::add(std::string name, TensorView view) {
+bool TensorTable::add(std::string name, TensorView&& view) {
   const auto [entry, is_new] = by_name_.try_emplace(std::move(name), std::move(view));
   if (!is_new) return false;
   entry->second.name = entry->first;

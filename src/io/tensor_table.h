@@ -14,7 +14,7 @@ namespace pent {
 class TensorTable {
  public:
   // Returns false, changing nothing, when the name is taken. The view's own name is set to the table's copy.
-  bool add(std::string name, TensorView view);
+  bool add(std::string name, TensorView&& view);
   const TensorView* find(std::string_view name) const;
   std::vector<std::string> names() const;
   const std::vector<const TensorView*>& in_file_order() const { return order_; }
