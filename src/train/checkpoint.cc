@@ -1,0 +1,211 @@
+// Writing and reading checkpoints and exports (checkpoint.h; file formats: docs/formats.md). A checkpoint is complete or
+// absent: files go to a directory with another name, are synced, and one rename makes it real.
+#include "train/checkpoint.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/mapped_file.h"
+#include "io/weight_source.h"
+
+namespace pent::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kChatTemplate =
+    "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'user' %}<|user|>{{ message['content'] | trim }}"
+    "{% elif message['role'] == 'assistant' %}<|assistant|>{{ message['content'] | trim }}{{ eos_token }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}";
+
+void sync_directory(const fs::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY);
+  if (fd < 0) return;
+  ::fsync(fd);
+  ::close(fd);
+}
+
+// Writes a directory through `fill` under a temporary name, then puts it in place of `directory`.
+void write_directory_atomically(const fs::path& directory, const std::function<void(const fs::path&)>& fill) {
+  const fs::path parent = directory.has_parent_path() ? directory.parent_path() : fs::path(".");
+  const fs::path temporary = parent / fmt::format(".{}.tmp-{}", directory.filename().string(), ::getpid());
+  std::error_code ignored;
+  try {
+    fs::remove_all(temporary);
+    fs::create_directories(temporary);
+    fill(temporary);
+    sync_directory(temporary);
+    fs::remove_all(directory);
+    fs::rename(temporary, directory);
+    sync_directory(parent);
+  } catch (const fs::filesystem_error& e) {
+    fs::remove_all(temporary, ignored);
+    throw error(ErrorKind::kIo, "{}: cannot be written: {}", directory.string(), e.code().message());
+  } catch (...) {
+    fs::remove_all(temporary, ignored);
+    throw;
+  }
+}
+
+std::span<const std::byte> bytes_of(const Tensor& tensor) {
+  return {static_cast<const std::byte*>(tensor.data_ptr()), static_cast<size_t>(tensor.numel()) * tensor.element_size()};
+}
+
+TensorToWrite to_write(const std::string& name, const Tensor& tensor) {
+  return {name, tensor.scalar_type() == torch::kBFloat16 ? DType::kBF16 : DType::kF32, tensor.sizes().vec(), bytes_of(tensor)};
+}
+
+Json config_json(const ModelCard& card) {
+  const ModelSpec& s = card.spec;
+  Json c;
+  if (s.family == "llada") {
+    c = {{"architectures", {"LLaDAModelLM"}}, {"model_type", "llada"}, {"d_model", s.d_model}, {"n_layers", s.n_layers},
+         {"n_heads", s.n_heads}, {"n_kv_heads", s.n_kv_heads}, {"mlp_hidden_size", s.ffn_dim}, {"vocab_size", s.vocab_size},
+         {"embedding_size", s.vocab_size}, {"max_sequence_length", s.max_positions}, {"rope", true}, {"rope_theta", s.rope_theta},
+         {"rope_full_precision", true}, {"rms_norm_eps", 1e-5}, {"layer_norm_type", "rms"}, {"layer_norm_with_affine", true},
+         {"bias_for_layer_norm", false}, {"include_bias", false}, {"include_qkv_bias", false}, {"activation_type", "silu"},
+         {"block_type", "llama"}, {"block_group_size", 1}, {"alibi", false}, {"attention_layer_norm", false},
+         {"input_emb_norm", false}, {"scale_logits", false}, {"weight_tying", s.tied_head}, {"mask_token_id", card.special.mask}};
+  } else {
+    c = {{"architectures", {"LlamaForCausalLM"}}, {"model_type", "llama"}, {"hidden_size", s.d_model},
+         {"num_hidden_layers", s.n_layers}, {"num_attention_heads", s.n_heads}, {"num_key_value_heads", s.n_kv_heads},
+         {"intermediate_size", s.ffn_dim}, {"vocab_size", s.vocab_size}, {"max_position_embeddings", s.max_positions},
+         {"rope_theta", s.rope_theta}, {"rms_norm_eps", 1e-5}, {"hidden_act", "silu"}, {"attention_bias", false},
+         {"mlp_bias", false}, {"tie_word_embeddings", s.tied_head}};
+  }
+  c["bos_token_id"] = card.special.bos;
+  c["eos_token_id"] = card.special.eos;
+  c["pad_token_id"] = card.special.eos;
+  c["torch_dtype"] = "bfloat16";
+  return c;
+}
+
+Json generation_json(const ModelCard& card) {
+  const auto& g = card.recipe.generation;
+  Json c = {{"bos_token_id", card.special.bos}, {"eos_token_id", card.special.eos}, {"pad_token_id", card.special.eos},
+            {"do_sample", g.temperature > 0}, {"temperature", g.temperature}, {"max_new_tokens", g.max_tokens}};
+  if (card.spec.is_diffusion()) {
+    c["block_length"] = g.block_length;
+    c["steps"] = g.steps;
+  }
+  return c;
+}
+
+Json tokenizer_config_json(const ModelCard& card) {
+  const auto& names = SpecialTokens::names();
+  Json c = {{"tokenizer_class", "PreTrainedTokenizerFast"}, {"eos_token", names[0]}, {"pad_token", names[0]}, {"bos_token", names[1]}};
+  if (card.spec.is_diffusion()) c["mask_token"] = names[4];
+  c["add_bos_token"] = false;
+  c["clean_up_tokenization_spaces"] = false;
+  c["model_max_length"] = card.spec.max_positions;
+  c["chat_template"] = kChatTemplate;
+  return c;
+}
+
+void write_model(const fs::path& directory, const ModelCard& card, const Transformer& net, const std::vector<Tensor>& values) {
+  write_file_atomically(directory / "config.json", config_json(card).dump(2) + "\n");
+  write_file_atomically(directory / "generation_config.json", generation_json(card).dump(2) + "\n");
+  write_file_atomically(directory / "tokenizer.json", card.tokenizer_json);
+  write_file_atomically(directory / "tokenizer_config.json", tokenizer_config_json(card).dump(2) + "\n");
+  std::vector<Tensor> kept;
+  std::vector<TensorToWrite> tensors;
+  for (const auto& [name, value] : net.export_names(values)) {
+    kept.push_back(value.to(torch::kBFloat16).contiguous());
+    tensors.push_back(to_write(name, kept.back()));
+  }
+  write_safetensors(directory / "model.safetensors", tensors, {{"format", "pt"}});
+}
+
+// Every tensor of the optimisation by name: weights, moments, average.
+std::vector<std::pair<std::string, Tensor>> state_tensors(Transformer& net, const AdamW& optimizer) {
+  std::vector<std::pair<std::string, Tensor>> out;
+  auto& parameters = net.parameters();
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    out.emplace_back("weight." + parameters[i].name, parameters[i].value.detach());
+    out.emplace_back("first_moment." + parameters[i].name, optimizer.first_moment[i]);
+    out.emplace_back("second_moment." + parameters[i].name, optimizer.second_moment[i]);
+    if (!optimizer.average.empty()) out.emplace_back("average." + parameters[i].name, optimizer.average[i]);
+  }
+  return out;
+}
+
+std::vector<std::pair<int64_t, fs::path>> list_checkpoints(const fs::path& run) {
+  std::vector<std::pair<int64_t, fs::path>> found;
+  constexpr std::string_view kPrefix = "checkpoint-";
+  std::error_code missing;
+  for (const auto& entry : fs::directory_iterator(run, missing)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(kPrefix) || !entry.is_directory() || !fs::exists(entry.path() / "state.json")) continue;
+    const std::string digits = name.substr(kPrefix.size());
+    if (digits.empty() || digits.size() > 12 || digits.find_first_not_of("0123456789") != std::string::npos) continue;
+    found.emplace_back(std::stoll(digits), entry.path());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+}  // namespace
+
+void export_model(const fs::path& directory, const ModelCard& card, const Transformer& net, const std::vector<Tensor>& values) {
+  write_directory_atomically(directory, [&](const fs::path& at) { write_model(at, card, net, values); });
+}
+
+void save_checkpoint(const fs::path& run, const ModelCard& card, Transformer& net, const AdamW& optimizer, const TrainState& state,
+                     const std::string& fingerprint) {
+  write_directory_atomically(run / fmt::format("checkpoint-{}", state.step), [&](const fs::path& at) {
+    write_model(at, card, net, optimizer.best_estimate());
+    std::vector<TensorToWrite> tensors;
+    const auto named = state_tensors(net, optimizer);
+    for (const auto& [name, tensor] : named) tensors.push_back(to_write(name, tensor));
+    write_safetensors(at / "state.safetensors", tensors);
+    const Json json = {{"schema", 1}, {"step", state.step}, {"updates", optimizer.updates}, {"epoch", state.epoch},
+                       {"window", state.window}, {"decay_begin", state.borders.decay_begin}, {"end", state.borders.end},
+                       {"seconds", state.seconds}, {"tokens", state.tokens}, {"best_validation", state.best_validation},
+                       {"best_step", state.best_step}, {"fingerprint", fingerprint}};
+    write_file_atomically(at / "state.json", json.dump(2) + "\n");
+  });
+}
+
+std::optional<TrainState> resume_checkpoint(const fs::path& run, Transformer& net, AdamW& optimizer, const std::string& fingerprint) {
+  const auto found = list_checkpoints(run);
+  if (found.empty()) return std::nullopt;
+  const fs::path& at = found.back().second;
+  const std::string where = (at / "state.json").string();
+  const Json json = parse_json(read_file(at / "state.json"), where);
+  if (get_required_int(json, "schema", where) != 1)
+    throw error(ErrorKind::kUnsupported, "{}: written by another version of pent (schema is not 1)", where);
+  const std::string saved = get_required_string(json, "fingerprint", where);
+  if (saved != fingerprint)
+    throw error(ErrorKind::kInvalidArgument, "{}: belongs to another recipe or other data; choose another `out`, or delete it", at.string());
+  TrainState state;
+  state.step = get_required_int(json, "step", where);
+  state.epoch = static_cast<uint32_t>(get_required_int(json, "epoch", where));
+  state.window = get_required_int(json, "window", where);
+  state.borders = {get_required_int(json, "decay_begin", where), get_required_int(json, "end", where)};
+  state.seconds = get_number(json, "seconds", where).value_or(0);
+  state.tokens = get_required_int(json, "tokens", where);
+  state.best_validation = get_number(json, "best_validation", where).value_or(1e30);
+  state.best_step = get_required_int(json, "best_step", where);
+  optimizer.updates = get_required_int(json, "updates", where);
+  const auto source = open_safetensors(at / "state.safetensors");
+  for (auto& [name, tensor] : state_tensors(net, optimizer)) {
+    const TensorView* view = source->find(name);
+    if (view == nullptr || view->dtype != DType::kF32 || view->shape != tensor.sizes().vec())
+      throw error(ErrorKind::kCorrupt, "{}: tensor '{}' is missing or has another shape", source->describe(), name);
+    std::memcpy(tensor.data_ptr(), view->bytes.data(), view->bytes.size());
+  }
+  source->check_intact();
+  return state;
+}
+
+void prune_checkpoints(const fs::path& run, int keep) {
+  auto found = list_checkpoints(run);
+  std::error_code ignored;
+  for (size_t i = 0; i + static_cast<size_t>(keep) < found.size(); ++i) fs::remove_all(found[i].second, ignored);
+}
+
+}  // namespace pent::train

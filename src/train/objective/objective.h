@@ -1,0 +1,40 @@
+// Objectives: from clean windows to what the net is shown, which rows are scored against what, and with which weight.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "train/data/windows.h"
+
+namespace pent::train {
+
+// The rows of one step's loss. inputs[i] has windows[i].tokens.size() ids.
+struct NoisedBatch {
+  std::vector<std::vector<TokenId>> inputs;
+  struct Row {
+    int32_t sequence, position;  // whose hidden state is asked
+    TokenId target;
+    float weight;                // times 1 / normaliser
+  };
+  std::vector<Row> rows;         // by sequence, then position
+  int64_t eligible = 0;          // tokens that could be scored: the normaliser
+};
+
+struct ObjectiveRules {
+  bool diffusion = true;
+  double epsilon = 1e-3;
+  double token_mask = 0;
+  TokenId mask = 0;
+  uint64_t seed = 1;
+};
+
+// Masked diffusion (LLaDA, MDLM; spec ch. 30 §0, §5, §8): t stratified over the windows of the step, t_i = frac(u_i/n +
+// i/n), order drawn; p = (1 - epsilon) t + epsilon; every eligible token is masked with probability p; weight 1/p;
+// normaliser: eligible tokens of the step; no shift, no time input.
+// Next token: position j - 1 predicts token j for every eligible j >= 1, weight 1; token_mask hides inputs, not targets.
+// `step` keys the draws.
+NoisedBatch noise_batch(std::span<const Window> windows, const ObjectiveRules& rules, uint32_t step);
+
+}  // namespace pent::train

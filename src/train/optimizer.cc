@@ -1,0 +1,105 @@
+// The AdamW update as one pass over each tensor (optimizer.h). The norm is summed over chunks of fixed size, so that it
+// does not depend on the thread count.
+#include "train/optimizer.h"
+
+#include <cmath>
+
+#include "train/nets/loops.h"
+
+namespace pent::train {
+namespace {
+
+constexpr int64_t kChunk = 1 << 15;
+
+double squared_norm(const Tensor& tensor) {
+  const float* x = tensor.data_ptr<float>();
+  const int64_t n = tensor.numel(), chunks = (n + kChunk - 1) / kChunk;
+  std::vector<double> sums(static_cast<size_t>(chunks), 0.0);
+  at::parallel_for(0, chunks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t c = begin; c < end; ++c) {
+      double sum = 0;
+      const int64_t last = std::min(n, (c + 1) * kChunk);
+#pragma omp simd reduction(+ : sum)
+      for (int64_t i = c * kChunk; i < last; ++i) sum += static_cast<double>(x[i]) * x[i];
+      sums[static_cast<size_t>(c)] = sum;
+    }
+  });
+  double total = 0;
+  for (const double sum : sums) total += sum;
+  return total;
+}
+
+struct UpdateRates {
+  float gradient_scale, beta1, beta2, step_size, inverse_bias2, epsilon, decay, average;
+};
+
+PENT_VECTOR_CLONES void update(float* w, const float* g, float* m, float* v, float* ema, int64_t n, const UpdateRates& r) {
+  for (int64_t i = 0; i < n; ++i) {
+    const float gradient = g[i] * r.gradient_scale;
+    m[i] = r.beta1 * m[i] + (1 - r.beta1) * gradient;
+    v[i] = r.beta2 * v[i] + (1 - r.beta2) * gradient * gradient;
+    w[i] = w[i] * r.decay - r.step_size * m[i] / (std::sqrt(v[i] * r.inverse_bias2) + r.epsilon);
+  }
+  if (ema == nullptr) return;
+  for (int64_t i = 0; i < n; ++i) ema[i] += r.average * (w[i] - ema[i]);
+}
+
+}  // namespace
+
+AdamW::AdamW(std::vector<Transformer::Parameter>& parameters, const Recipe& recipe)
+    : parameters_(parameters), rules_(recipe.optimizer) {
+  for (const auto& p : parameters_) {
+    first_moment.push_back(torch::zeros_like(p.value.detach()));
+    second_moment.push_back(torch::zeros_like(p.value.detach()));
+    if (rules_.ema > 0) average.push_back(p.value.detach().clone());
+  }
+}
+
+double AdamW::step(double lr) {
+  double squares = 0;
+  for (const auto& p : parameters_)
+    if (p.value.grad().defined()) squares += squared_norm(p.value.grad().contiguous());
+  const double norm = std::sqrt(squares);
+  if (!std::isfinite(norm)) return norm;
+  ++updates;
+  const auto t = static_cast<double>(updates);
+  const double bias1 = 1 - std::pow(rules_.beta1, t), bias2 = 1 - std::pow(rules_.beta2, t);
+  // The average forgets the first steps: its decay grows to the recipe's.
+  const double ema = std::min(rules_.ema, (1 + t) / (10 + t));
+  UpdateRates rates{.gradient_scale = rules_.clip > 0 && norm > rules_.clip ? static_cast<float>(rules_.clip / norm) : 1.0f,
+                    .beta1 = static_cast<float>(rules_.beta1), .beta2 = static_cast<float>(rules_.beta2),
+                    .step_size = static_cast<float>(lr / bias1), .inverse_bias2 = static_cast<float>(1 / bias2),
+                    .epsilon = static_cast<float>(rules_.epsilon), .decay = 1, .average = static_cast<float>(1 - ema)};
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    auto& p = parameters_[i];
+    if (!p.value.grad().defined()) continue;
+    const Tensor gradient = p.value.grad().contiguous();
+    rates.decay = p.decays ? static_cast<float>(1 - lr * rules_.weight_decay) : 1.0f;
+    float* w = p.value.data_ptr<float>();
+    float* ema_out = average.empty() ? nullptr : average[i].data_ptr<float>();
+    at::parallel_for(0, p.value.numel(), kChunk, [&](int64_t begin, int64_t end) {
+      update(w + begin, gradient.data_ptr<float>() + begin, first_moment[i].data_ptr<float>() + begin,
+             second_moment[i].data_ptr<float>() + begin, ema_out ? ema_out + begin : nullptr, end - begin, rates);
+    });
+    p.value.mutable_grad().reset();
+  }
+  return norm;
+}
+
+std::vector<Tensor> AdamW::best_estimate() const {
+  if (!average.empty()) return average;
+  std::vector<Tensor> out;
+  for (const auto& p : parameters_) out.push_back(p.value.detach());
+  return out;
+}
+
+void AdamW::swap_average() {
+  torch::NoGradGuard no_grad;
+  for (size_t i = 0; i < average.size(); ++i) {
+    const Tensor kept = parameters_[i].value.detach().clone();
+    parameters_[i].value.detach().copy_(average[i]);
+    average[i].copy_(kept);
+  }
+}
+
+}  // namespace pent::train
