@@ -1,0 +1,260 @@
+// Everything but the matrix products with AVX-512, and the set's table. Horizontal sums go through 16 lanes that are folded
+// in one fixed order; tails are masked, so that a row's length alone decides how it is summed.
+#include "kernels/kernels.h"
+
+#include <immintrin.h>
+#include <math.h>
+
+#include "kernels/avx512/matmul.h"
+
+namespace pent::kernels::avx512 {
+namespace {
+
+bool supported() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("fma");
+}
+
+inline __mmask16 lanes(int64_t count) {
+  return count >= 16 ? __mmask16(0xFFFF) : __mmask16((1u << count) - 1);
+}
+
+// exp to about one unit in the last place: 2^n * p(r), |r| <= ln(2)/2, p the Taylor polynomial of degree 7.
+// NaN stays NaN, -infinity gives 0.
+inline __m512 exp_ps(__m512 x) {
+  x = _mm512_max_ps(_mm512_set1_ps(-105.0f), _mm512_min_ps(_mm512_set1_ps(105.0f), x));
+  const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), _MM_FROUND_TO_NEAREST_INT);
+  __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x);  // ln 2 in two parts, the first exact in 10 bits
+  r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), r);
+  __m512 p = _mm512_set1_ps(1.0f / 5040);
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 720));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 120));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 24));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 6));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.5f));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
+  return _mm512_scalef_ps(p, n);
+}
+
+void quantize_row(const float* x, int64_t k, const RowsQ8& out, int64_t row) {
+  const __m512i magnitude = _mm512_set1_epi32(0x7FFFFFFF);
+  for (int64_t group = 0; group < out.groups; ++group) {
+    const int64_t left = k - group * kGroup;
+    const float* from = x + group * kGroup;
+    const __m512 low = _mm512_maskz_loadu_ps(lanes(left), from);
+    const __m512 high = left > 16 ? _mm512_maskz_loadu_ps(lanes(left - 16), from + 16) : _mm512_setzero_ps();
+    const __m512i bits = _mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(low), magnitude),
+                                          _mm512_and_si512(_mm512_castps_si512(high), magnitude));
+    const float largest = _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(int(_mm512_reduce_max_epu32(bits)))));
+    const __m512 inverse = _mm512_set1_ps(largest > 0x1p-120f ? 127.0f / largest : 0.0f);
+    const __m512i q_low = _mm512_cvtps_epi32(_mm512_mul_ps(low, inverse));
+    const __m512i q_high = _mm512_cvtps_epi32(_mm512_mul_ps(high, inverse));
+    int8_t* to = out.values + (row * out.groups + group) * kGroup;
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtsepi32_epi8(q_low));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 16), _mm512_cvtsepi32_epi8(q_high));
+    out.scales[row * out.groups + group] = largest / 127.0f;
+    out.offsets[row * out.groups + group] = -128 * _mm512_reduce_add_epi32(_mm512_add_epi32(q_low, q_high));
+  }
+}
+
+float rmsnorm(const float* x, const float* weight, int64_t n, float eps, float* out) {
+  __m512 sums = _mm512_setzero_ps();
+  for (int64_t i = 0; i < n; i += 16) {
+    const __m512 value = _mm512_maskz_loadu_ps(lanes(n - i), x + i);
+    sums = _mm512_fmadd_ps(value, value, sums);
+  }
+  const float mean = _mm512_reduce_add_ps(sums) / float(n);
+  const __m512 factor = _mm512_set1_ps(1.0f / sqrtf(mean + eps));
+  for (int64_t i = 0; i < n; i += 16) {
+    const __mmask16 mask = lanes(n - i);
+    const __m512 value = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, x + i), factor);
+    _mm512_mask_storeu_ps(out + i, mask, _mm512_mul_ps(value, _mm512_maskz_loadu_ps(mask, weight + i)));
+  }
+  return mean;
+}
+
+void rope(float* x, int64_t heads, int64_t half, const float* cosines, const float* sines) {
+  for (int64_t head = 0; head < heads; ++head) {
+    float* first = x + head * 2 * half;
+    float* second = first + half;
+    for (int64_t i = 0; i < half; i += 16) {
+      const __mmask16 mask = lanes(half - i);
+      const __m512 a = _mm512_maskz_loadu_ps(mask, first + i), b = _mm512_maskz_loadu_ps(mask, second + i);
+      const __m512 cosine = _mm512_maskz_loadu_ps(mask, cosines + i), sine = _mm512_maskz_loadu_ps(mask, sines + i);
+      _mm512_mask_storeu_ps(first + i, mask, _mm512_fmsub_ps(a, cosine, _mm512_mul_ps(b, sine)));
+      _mm512_mask_storeu_ps(second + i, mask, _mm512_fmadd_ps(b, cosine, _mm512_mul_ps(a, sine)));
+    }
+  }
+}
+
+void silu_mul(const float* gate, const float* up, int64_t n, float* out) {
+  const __m512 one = _mm512_set1_ps(1.0f);
+  for (int64_t i = 0; i < n; i += 16) {
+    const __mmask16 mask = lanes(n - i);
+    const __m512 g = _mm512_maskz_loadu_ps(mask, gate + i), u = _mm512_maskz_loadu_ps(mask, up + i);
+    const __m512 e = exp_ps(_mm512_sub_ps(_mm512_setzero_ps(), g));
+    _mm512_mask_storeu_ps(out + i, mask, _mm512_mul_ps(_mm512_div_ps(g, _mm512_add_ps(one, e)), u));
+  }
+}
+
+// B blocks of 16 slots from `block` for R queries; only slots [begin, end) are written.
+template <int R, int B>
+inline void score_blocks(const float* const* queries, const float* keys, int64_t head_dim, int64_t block, int64_t begin,
+                         int64_t end, float scale, float* const* scores) {
+  __m512 sums[R][B];
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (int b = 0; b < B; ++b) sums[r][b] = _mm512_setzero_ps();
+  }
+  const float* at = keys + block * head_dim * kSlotBlock;
+  for (int64_t i = 0; i < head_dim; ++i) {
+    __m512 key[B];
+#pragma GCC unroll 4
+    for (int b = 0; b < B; ++b) key[b] = _mm512_loadu_ps(at + (b * head_dim + i) * kSlotBlock);
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) {
+      const __m512 query = _mm512_set1_ps(queries[r][i]);
+#pragma GCC unroll 4
+      for (int b = 0; b < B; ++b) sums[r][b] = _mm512_fmadd_ps(query, key[b], sums[r][b]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int b = 0; b < B; ++b) {
+    const int64_t first = (block + b) * kSlotBlock;  // the slot of lane 0
+    const int64_t skip = begin > first ? begin - first : 0;
+    const int64_t stop = end - first;
+    const __mmask16 mask = lanes(stop) & ~__mmask16((1u << skip) - 1);
+    const int64_t to = first - begin;
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) {
+      // Masked-off lanes may lie before the buffer: they are never touched.
+      _mm512_mask_storeu_ps(scores[r] + to, mask, _mm512_mul_ps(sums[r][b], _mm512_set1_ps(scale)));
+    }
+  }
+}
+
+template <int R>
+void score_rows(const float* const* queries, const float* keys, int64_t head_dim, int64_t begin, int64_t end, float scale,
+                float* const* scores) {
+  int64_t block = begin / kSlotBlock;
+  const int64_t blocks = (end + kSlotBlock - 1) / kSlotBlock;
+  for (; block + 4 <= blocks; block += 4) {
+    score_blocks<R, 4>(queries, keys, head_dim, block, begin, end, scale, scores);
+  }
+  for (; block < blocks; ++block) score_blocks<R, 1>(queries, keys, head_dim, block, begin, end, scale, scores);
+}
+
+void attention_scores(const float* const* queries, int64_t rows, const float* keys, int64_t head_dim, int64_t begin,
+                      int64_t end, float scale, float* const* scores) {
+  for (; rows >= 4; rows -= 4, queries += 4, scores += 4) {
+    score_rows<4>(queries, keys, head_dim, begin, end, scale, scores);
+  }
+  if (rows == 3) score_rows<3>(queries, keys, head_dim, begin, end, scale, scores);
+  if (rows == 2) score_rows<2>(queries, keys, head_dim, begin, end, scale, scores);
+  if (rows == 1) score_rows<1>(queries, keys, head_dim, begin, end, scale, scores);
+}
+
+float softmax_exp(float* x, int64_t n) {
+  const __m512 lowest = _mm512_set1_ps(-INFINITY);
+  __m512 maxima = lowest;
+  for (int64_t i = 0; i < n; i += 16) {
+    maxima = _mm512_max_ps(maxima, _mm512_mask_loadu_ps(lowest, lanes(n - i), x + i));
+  }
+  const __m512 largest = _mm512_set1_ps(_mm512_reduce_max_ps(maxima));
+  __m512 sums = _mm512_setzero_ps();
+  for (int64_t i = 0; i < n; i += 16) {
+    const __mmask16 mask = lanes(n - i);
+    const __m512 e = exp_ps(_mm512_sub_ps(_mm512_mask_loadu_ps(lowest, mask, x + i), largest));
+    _mm512_mask_storeu_ps(x + i, mask, e);
+    sums = _mm512_mask_add_ps(sums, mask, sums, e);
+  }
+  return _mm512_reduce_add_ps(sums);
+}
+
+// V vectors of the head for R rows, kept in registers over all slots.
+template <int R, int V>
+inline void value_columns(const float* const* weights, const float* values, int64_t stride, int64_t begin, int64_t end,
+                          float* const* out, int64_t column) {
+  __m512 sums[R][V];
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) sums[r][v] = _mm512_loadu_ps(out[r] + column + v * 16);
+  }
+  for (int64_t slot = begin; slot < end; ++slot) {
+    __m512 value[V];
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) value[v] = _mm512_loadu_ps(values + slot * stride + column + v * 16);
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) {
+      const __m512 weight = _mm512_set1_ps(weights[r][slot - begin]);
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) sums[r][v] = _mm512_fmadd_ps(weight, value[v], sums[r][v]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) _mm512_storeu_ps(out[r] + column + v * 16, sums[r][v]);
+  }
+}
+
+template <int R>
+void value_rows(const float* const* weights, const float* values, int64_t stride, int64_t begin, int64_t end,
+                float* const* out) {
+  int64_t column = 0;
+  for (; column + 64 <= stride; column += 64) value_columns<R, 4>(weights, values, stride, begin, end, out, column);
+  for (; column < stride; column += 16) value_columns<R, 1>(weights, values, stride, begin, end, out, column);
+}
+
+void attention_values(const float* const* weights, int64_t rows, const float* values, int64_t padded_head_dim,
+                      int64_t begin, int64_t end, float* const* out) {
+  for (; rows >= 4; rows -= 4, weights += 4, out += 4) {
+    value_rows<4>(weights, values, padded_head_dim, begin, end, out);
+  }
+  if (rows == 3) value_rows<3>(weights, values, padded_head_dim, begin, end, out);
+  if (rows == 2) value_rows<2>(weights, values, padded_head_dim, begin, end, out);
+  if (rows == 1) value_rows<1>(weights, values, padded_head_dim, begin, end, out);
+}
+
+// Adds the 16 floats to 16 double sums.
+inline void add_double(__m512d (&sums)[2], __m512 x) {
+  sums[0] = _mm512_add_pd(sums[0], _mm512_cvtps_pd(_mm512_castps512_ps256(x)));
+  sums[1] = _mm512_add_pd(sums[1], _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1)));
+}
+
+inline double fold(const __m512d (&sums)[2]) { return _mm512_reduce_add_pd(_mm512_add_pd(sums[0], sums[1])); }
+
+double exp_sum(const float* x, int64_t n, float max) {
+  __m512d sums[2] = {_mm512_setzero_pd(), _mm512_setzero_pd()};
+  for (int64_t i = 0; i < n; i += 16) {
+    const __mmask16 mask = lanes(n - i);
+    const __m512 e = exp_ps(_mm512_sub_ps(_mm512_maskz_loadu_ps(mask, x + i), _mm512_set1_ps(max)));
+    add_double(sums, _mm512_maskz_mov_ps(mask, e));
+  }
+  return fold(sums);
+}
+
+double exp_sum_weighted(const float* x, int64_t n, float max, double* weighted) {
+  __m512d sums[2] = {_mm512_setzero_pd(), _mm512_setzero_pd()};
+  __m512d products[2] = {_mm512_setzero_pd(), _mm512_setzero_pd()};
+  for (int64_t i = 0; i < n; i += 16) {
+    const __mmask16 mask = lanes(n - i);
+    const __m512 shifted = _mm512_sub_ps(_mm512_maskz_loadu_ps(mask, x + i), _mm512_set1_ps(max));
+    const __mmask16 counts = mask & _mm512_cmp_ps_mask(shifted, _mm512_set1_ps(-104.0f), _CMP_NLT_UQ);
+    const __m512 e = exp_ps(shifted);
+    add_double(sums, _mm512_maskz_mov_ps(counts, e));
+    add_double(products, _mm512_maskz_mul_ps(counts, e, shifted));
+  }
+  *weighted = fold(products);
+  return fold(sums);
+}
+
+}  // namespace
+
+const KernelSet kKernels = {"avx512",     supported, matmul_f32,       matmul_q8,   quantize_row,     rmsnorm, rope,
+                            silu_mul,     attention_scores, softmax_exp, attention_values, exp_sum, exp_sum_weighted};
+
+}  // namespace pent::kernels::avx512

@@ -1,0 +1,146 @@
+// Matrix products with AVX-512: float FMA, and int8 with VNNI's vpdpbusd.
+//
+// A tile is R rows times one panel (two vectors of 16 columns); its sums stay in registers over all of K. R only decides how
+// often a weight vector is reused: each element's chain of additions is the same for every R.
+#include "kernels/avx512/matmul.h"
+
+#include <immintrin.h>
+#include <string.h>
+
+namespace pent::kernels::avx512 {
+namespace {
+
+constexpr int kRowsF32 = 8;
+constexpr int kRowsQ8 = 6;
+
+// Where a tile's sums go: `columns` of the panel exist.
+struct TileOut {
+  float* out;
+  int64_t stride;
+  int64_t columns;
+  bool add;
+};
+
+inline __mmask16 lanes(int64_t count) {
+  return count >= 16 ? __mmask16(0xFFFF) : count <= 0 ? __mmask16(0) : __mmask16((1u << count) - 1);
+}
+
+template <int R>
+inline void store_tile(const __m512 (&sums)[R][2], const TileOut& to) {
+  const __mmask16 masks[2] = {lanes(to.columns), lanes(to.columns - 16)};
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 2
+    for (int c = 0; c < 2; ++c) {
+      float* at = to.out + r * to.stride + c * 16;
+      __m512 value = sums[r][c];
+      if (to.add) value = _mm512_add_ps(_mm512_maskz_loadu_ps(masks[c], at), value);
+      _mm512_mask_storeu_ps(at, masks[c], value);
+    }
+  }
+}
+
+template <int R>
+void tile_f32(const float* weights, int64_t k_size, const float* x, int64_t x_stride, const TileOut& to) {
+  __m512 sums[R][2];
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) sums[r][0] = sums[r][1] = _mm512_setzero_ps();
+  for (int64_t k = 0; k < k_size; ++k) {
+    const __m512 w0 = _mm512_loadu_ps(weights + k * kPanel);
+    const __m512 w1 = _mm512_loadu_ps(weights + k * kPanel + 16);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const __m512 value = _mm512_set1_ps(x[r * x_stride + k]);
+      sums[r][0] = _mm512_fmadd_ps(value, w0, sums[r][0]);
+      sums[r][1] = _mm512_fmadd_ps(value, w1, sums[r][1]);
+    }
+  }
+  store_tile<R>(sums, to);
+}
+
+inline __m512i broadcast4(const int8_t* bytes) {
+  int32_t word;
+  memcpy(&word, bytes, 4);
+  return _mm512_set1_epi32(word);
+}
+
+// weights, scales: this panel's. values, row_scales, offsets: the tile's first row.
+template <int R>
+void tile_q8(const uint8_t* weights, const float* scales, int64_t groups, const int8_t* values, const float* row_scales,
+             const int32_t* offsets, const TileOut& to) {
+  __m512 sums[R][2];
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) sums[r][0] = sums[r][1] = _mm512_setzero_ps();
+  for (int64_t group = 0; group < groups; ++group) {
+    __m512i dots[R][2];
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) dots[r][0] = dots[r][1] = _mm512_set1_epi32(offsets[r * groups + group]);
+#pragma GCC unroll 8
+    for (int step = 0; step < kGroup / 4; ++step) {
+      const __m512i w0 = _mm512_loadu_si512(weights + step * kPanel * 4);
+      const __m512i w1 = _mm512_loadu_si512(weights + step * kPanel * 4 + 64);
+#pragma GCC unroll 8
+      for (int r = 0; r < R; ++r) {
+        const __m512i value = broadcast4(values + (r * groups + group) * kGroup + step * 4);
+        dots[r][0] = _mm512_dpbusd_epi32(dots[r][0], w0, value);
+        dots[r][1] = _mm512_dpbusd_epi32(dots[r][1], w1, value);
+      }
+    }
+    const __m512 scale0 = _mm512_loadu_ps(scales), scale1 = _mm512_loadu_ps(scales + 16);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const __m512 row_scale = _mm512_set1_ps(row_scales[r * groups + group]);
+      sums[r][0] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][0]), _mm512_mul_ps(row_scale, scale0), sums[r][0]);
+      sums[r][1] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][1]), _mm512_mul_ps(row_scale, scale1), sums[r][1]);
+    }
+    weights += kGroup * kPanel;
+    scales += kPanel;
+  }
+  store_tile<R>(sums, to);
+}
+
+}  // namespace
+
+void matmul_f32(const MatrixF32& w, const float* x, int64_t x_stride, float* out, int64_t out_stride,
+                const MatmulRange& range) {
+  for (int64_t panel = range.panel_begin; panel < range.panel_end; ++panel) {
+    const float* weights = w.values + panel * w.k * kPanel;
+    for (int64_t row = range.row_begin; row < range.row_end; row += kRowsF32) {
+      const float* from = x + row * x_stride;
+      const TileOut to = {out + row * out_stride + panel * kPanel, out_stride, w.n - panel * kPanel, range.add};
+      switch (range.row_end - row) {
+        case 1: tile_f32<1>(weights, w.k, from, x_stride, to); break;
+        case 2: tile_f32<2>(weights, w.k, from, x_stride, to); break;
+        case 3: tile_f32<3>(weights, w.k, from, x_stride, to); break;
+        case 4: tile_f32<4>(weights, w.k, from, x_stride, to); break;
+        case 5: tile_f32<5>(weights, w.k, from, x_stride, to); break;
+        case 6: tile_f32<6>(weights, w.k, from, x_stride, to); break;
+        case 7: tile_f32<7>(weights, w.k, from, x_stride, to); break;
+        default: tile_f32<kRowsF32>(weights, w.k, from, x_stride, to);
+      }
+    }
+  }
+}
+
+void matmul_q8(const MatrixQ8& w, const RowsQ8& x, float* out, int64_t out_stride, const MatmulRange& range) {
+  for (int64_t panel = range.panel_begin; panel < range.panel_end; ++panel) {
+    const uint8_t* weights = w.values + panel * w.groups * kGroup * kPanel;
+    const float* scales = w.scales + panel * w.groups * kPanel;
+    for (int64_t row = range.row_begin; row < range.row_end; row += kRowsQ8) {
+      const int8_t* values = x.values + row * x.groups * kGroup;
+      const float* row_scales = x.scales + row * x.groups;
+      const int32_t* offsets = x.offsets + row * x.groups;
+      const TileOut to = {out + row * out_stride + panel * kPanel, out_stride, w.n - panel * kPanel, range.add};
+      switch (range.row_end - row) {
+        case 1: tile_q8<1>(weights, scales, w.groups, values, row_scales, offsets, to); break;
+        case 2: tile_q8<2>(weights, scales, w.groups, values, row_scales, offsets, to); break;
+        case 3: tile_q8<3>(weights, scales, w.groups, values, row_scales, offsets, to); break;
+        case 4: tile_q8<4>(weights, scales, w.groups, values, row_scales, offsets, to); break;
+        case 5: tile_q8<5>(weights, scales, w.groups, values, row_scales, offsets, to); break;
+        default: tile_q8<kRowsQ8>(weights, scales, w.groups, values, row_scales, offsets, to);
+      }
+    }
+  }
+}
+
+}  // namespace pent::kernels::avx512

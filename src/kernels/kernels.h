@@ -1,0 +1,113 @@
+// The arithmetic of a forward pass as a table of functions, one table per instruction set.
+//
+// Three rules make a row's result independent of the batch, of the threads and of where its tile lies:
+//  - every output element is one sum in one fixed order, whichever variant of a kernel computes it (tails included);
+//  - a matrix's columns and groups are padded when it is packed, so there is no special arithmetic at the borders;
+//  - nothing here knows about threads: callers hand out disjoint ranges of rows and panels.
+// Instruction sets may differ from each other in the last bits of float work. scalar/ is the specification.
+//
+// This header is included by files compiled for other instruction sets: no inline functions, no std templates.
+#pragma once
+
+#include <stdint.h>
+
+namespace pent::kernels {
+
+inline constexpr int64_t kGroup = 32;      // elements along K that share a scale (design, "Numerics")
+inline constexpr int64_t kPanel = 32;      // outputs packed side by side
+inline constexpr int64_t kSlotBlock = 16;  // slots of the key store that lie side by side
+
+// A weight matrix [n, k] in float, packed: [panels][k][kPanel], zero-padded to whole panels.
+struct MatrixF32 {
+  const float* values;
+  int64_t n;
+  int64_t k;
+};
+
+// The same in int8, symmetric per output row and group: w = scale * (value - 128). Values are stored offset by 128 as the
+// unsigned operand VNNI wants: [panels][groups][kGroup / 4][kPanel][4]; scales [panels][groups][kPanel].
+struct MatrixQ8 {
+  const uint8_t* values;
+  const float* scales;
+  int64_t n;
+  int64_t groups;
+};
+
+// Activations quantised per row and group: x = scale * value. offsets = -128 * (sum of the group's values) undoes the
+// offset of the weights. values [rows][groups * kGroup], scales and offsets [rows][groups].
+struct RowsQ8 {
+  int8_t* values;
+  float* scales;
+  int32_t* offsets;
+  int64_t groups;
+};
+
+// out[row][panel * kPanel …] for rows [row_begin, row_end) and panels [panel_begin, panel_end); columns beyond n are not
+// written. add: out += product instead of out = product.
+struct MatmulRange {
+  int64_t row_begin;
+  int64_t row_end;
+  int64_t panel_begin;
+  int64_t panel_end;
+  bool add;
+};
+
+struct KernelSet {
+  const char* name;     // "scalar", "avx2", "avx512"
+  bool (*supported)();  // by this processor
+
+  // x [rows, k] with row stride x_stride.
+  void (*matmul_f32)(const MatrixF32& w, const float* x, int64_t x_stride, float* out, int64_t out_stride,
+                     const MatmulRange& range);
+  // Per group: exact integer sum, then out += float(sum) * (row scale * column scale), groups in ascending order.
+  void (*matmul_q8)(const MatrixQ8& w, const RowsQ8& x, float* out, int64_t out_stride, const MatmulRange& range);
+  // One row of k floats into row `row` of `out`: scale = max|x| / 127, round to nearest even; the tail is zero-padded.
+  // A NaN or infinity makes the group's scale not finite.
+  void (*quantize_row)(const float* x, int64_t k, const RowsQ8& out, int64_t row);
+
+  // out = x * weight / sqrt(mean(x^2) + eps). Returns the mean square (not finite if any x is not). out may be x.
+  float (*rmsnorm)(const float* x, const float* weight, int64_t n, float eps, float* out);
+  // RoPE, half form, in place: x [heads, 2 * half], cosines and sines [half].
+  void (*rope)(float* x, int64_t heads, int64_t half, const float* cosines, const float* sines);
+  // out = gate / (1 + exp(-gate)) * up. out may be gate.
+  void (*silu_mul)(const float* gate, const float* up, int64_t n, float* out);
+
+  // scores[r][slot - begin] = scale * <queries[r], key of slot> for slots [begin, end).
+  // keys: [blocks][head_dim][kSlotBlock], blocks of kSlotBlock slots from slot 0.
+  void (*attention_scores)(const float* const* queries, int64_t rows, const float* keys, int64_t head_dim,
+                           int64_t begin, int64_t end, float scale, float* const* scores);
+  // x = exp(x - max(x)) in place; returns the sum (n >= 1).
+  float (*softmax_exp)(float* x, int64_t n);
+  // out[r] += sum over slots [begin, end) of weights[r][slot - begin] * value of slot. values [slots][padded head_dim],
+  // out[r] has padded head_dim floats (a multiple of 16).
+  void (*attention_values)(const float* const* weights, int64_t rows, const float* values, int64_t padded_head_dim,
+                           int64_t begin, int64_t end, float* const* out);
+
+  // Sum of exp(x - max) in double; the weighted one also gives the sum of exp(x - max) * (x - max).
+  // -infinity adds nothing.
+  double (*exp_sum)(const float* x, int64_t n, float max);
+  double (*exp_sum_weighted)(const float* x, int64_t n, float max, double* weighted);
+};
+
+// Every set this build contains, scalar first; the last supported one is the fastest.
+struct KernelSetList {
+  const KernelSet* const* sets;
+  int count;
+};
+KernelSetList all_kernel_sets();
+
+// The set in use: the fastest supported one, or the one named by PENT_ISA (read once; throws kInvalidArgument for an unknown
+// name, kUnsupported for one this processor lacks).
+const KernelSet& active_kernel_set();
+
+namespace scalar {
+extern const KernelSet kKernels;
+}
+namespace avx2 {
+extern const KernelSet kKernels;
+}
+namespace avx512 {
+extern const KernelSet kKernels;
+}
+
+}  // namespace pent::kernels

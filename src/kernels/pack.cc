@@ -1,0 +1,60 @@
+// Packing of weights (layouts: kernels.h). int8 weights are symmetric per output row and group of 32, scale max|w| / 127,
+// rounded to nearest even, whatever the source format was.
+#include "kernels/pack.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace pent::kernels {
+
+PackedMatrix::PackedMatrix(Format format, int64_t n, int64_t k) : format_(format), n_(n), k_(k) {
+  if (format == Format::kF32) {
+    floats_.resize(panels() * k * kPanel);
+  } else {
+    floats_.resize(panels() * groups() * kPanel);
+    bytes_.resize(panels() * groups() * kGroup * kPanel, 128);
+  }
+}
+
+int64_t PackedMatrix::bytes_needed(Format format, int64_t n, int64_t k) {
+  const int64_t panels = (n + kPanel - 1) / kPanel, groups = (k + kGroup - 1) / kGroup;
+  return format == Format::kF32 ? panels * kPanel * k * 4 : panels * kPanel * groups * (kGroup + 4);
+}
+
+void PackedMatrix::pack_panel(int64_t panel, const float* rows, int64_t count) {
+  if (format_ == Format::kF32) {
+    float* out = floats_.data() + panel * k_ * kPanel;
+    for (int64_t column = 0; column < count; ++column) {
+      for (int64_t k = 0; k < k_; ++k) out[k * kPanel + column] = rows[column * k_ + k];
+    }
+    return;
+  }
+  for (int64_t column = 0; column < count; ++column) {
+    for (int64_t group = 0; group < groups(); ++group) {
+      const float* x = rows + column * k_ + group * kGroup;
+      const int64_t length = std::min(kGroup, k_ - group * kGroup);
+      float largest = 0;
+      for (int64_t i = 0; i < length; ++i) largest = std::max(largest, std::fabs(x[i]));
+      const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
+      const int64_t block = panel * groups() + group;
+      floats_[block * kPanel + column] = largest / 127.0f;
+      uint8_t* out = bytes_.data() + block * kGroup * kPanel + column * 4;
+      for (int64_t i = 0; i < length; ++i) {
+        const float clamped = std::clamp(x[i] * inverse, -127.0f, 127.0f);  // a denormal maximum has an infinite inverse
+        out[i / 4 * kPanel * 4 + i % 4] = static_cast<uint8_t>(128 + static_cast<int>(std::nearbyint(clamped)));
+      }
+    }
+  }
+}
+
+void QuantizedRows::resize(int64_t rows, int64_t k) {
+  groups = (k + kGroup - 1) / kGroup;
+  const auto grow = [](auto& vector, int64_t size) {
+    if (static_cast<int64_t>(vector.size()) < size) vector.resize(size);
+  };
+  grow(values, rows * groups * kGroup);
+  grow(scales, rows * groups);
+  grow(offsets, rows * groups);
+}
+
+}  // namespace pent::kernels

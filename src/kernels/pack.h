@@ -1,0 +1,50 @@
+// Weight matrices in the layouts the kernels read.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/kernels.h"
+
+namespace pent::kernels {
+
+// A matrix [n, k] held in one of the two layouts, filled panel by panel (different panels from different threads).
+class PackedMatrix {
+ public:
+  enum class Format { kF32, kQ8 };
+
+  PackedMatrix() = default;
+  PackedMatrix(Format format, int64_t n, int64_t k);
+
+  // rows: up to kPanel rows of k floats, rows [panel * kPanel, …) of the matrix. Fewer only in the last panel.
+  void pack_panel(int64_t panel, const float* rows, int64_t count);
+
+  Format format() const { return format_; }
+  int64_t n() const { return n_; }
+  int64_t k() const { return k_; }
+  int64_t panels() const { return (n_ + kPanel - 1) / kPanel; }
+  int64_t groups() const { return (k_ + kGroup - 1) / kGroup; }
+  MatrixF32 f32() const { return {floats_.data(), n_, k_}; }
+  MatrixQ8 q8() const { return {bytes_.data(), floats_.data(), n_, groups()}; }
+  static int64_t bytes_needed(Format format, int64_t n, int64_t k);
+
+ private:
+  Format format_ = Format::kF32;
+  int64_t n_ = 0;
+  int64_t k_ = 0;
+  std::vector<float> floats_;   // values of kF32, scales of kQ8
+  std::vector<uint8_t> bytes_;  // values of kQ8
+};
+
+// Owned storage for quantised activations.
+struct QuantizedRows {
+  std::vector<int8_t> values;
+  std::vector<float> scales;
+  std::vector<int32_t> offsets;
+  int64_t groups = 0;
+
+  void resize(int64_t rows, int64_t k);
+  RowsQ8 view() { return {values.data(), scales.data(), offsets.data(), groups}; }
+};
+
+}  // namespace pent::kernels

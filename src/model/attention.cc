@@ -1,0 +1,120 @@
+// Softmax attention in two passes: all scores of a row, then the weighted sum of values, slots in the order of the row's
+// ranges. Rows of a tile share the reading of keys and values, but each row's arithmetic is the same as if it were alone.
+#include "model/attention.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace pent {
+namespace {
+
+constexpr int64_t kTileRows = 8;
+
+std::span<const SlotRange> ranges_of(const PassPlan& plan, int64_t row) {
+  return {plan.ranges.data() + plan.rows[row].ranges_begin, plan.rows[row].ranges_count};
+}
+
+// The same ranges, except that the last may end elsewhere (causal rows).
+bool same_but_for_the_end(std::span<const SlotRange> a, std::span<const SlotRange> b) {
+  if (a.data() == b.data() && a.size() == b.size()) return true;
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (a[i].begin != b[i].begin || (i + 1 < a.size() && a[i].end != b[i].end)) return false;
+  }
+  return true;
+}
+
+// Calls run(pairs_begin, pairs_end, range, offset): queries [pairs_begin, pairs_end) of the tile see `range`, whose first
+// slot is number `offset` of those they see. First what all rows have in common, then each row's own rest.
+template <typename Run>
+void for_each_span(const PassPlan& plan, const AttentionTile& tile, int64_t group, const Run& run) {
+  const std::span<const SlotRange> first = ranges_of(plan, tile.row_begin);
+  int32_t common_end = first.back().end;
+  for (int64_t row = tile.row_begin; row < tile.row_end; ++row) {
+    common_end = std::min(common_end, ranges_of(plan, row).back().end);
+  }
+  int64_t offset = 0;
+  for (size_t i = 0; i < first.size(); ++i) {
+    const SlotRange range = {first[i].begin, i + 1 < first.size() ? first[i].end : common_end};
+    if (range.end <= range.begin) continue;
+    run(0, (tile.row_end - tile.row_begin) * group, range, offset);
+    offset += range.end - range.begin;
+  }
+  for (int64_t row = tile.row_begin; row < tile.row_end; ++row) {
+    const SlotRange last = ranges_of(plan, row).back();
+    const SlotRange rest = {std::max(last.begin, common_end), last.end};
+    const int64_t pair = (row - tile.row_begin) * group;
+    if (rest.end > rest.begin) run(pair, pair + group, rest, offset);
+  }
+}
+
+int64_t visible_slots(std::span<const SlotRange> ranges) {
+  int64_t count = 0;
+  for (const SlotRange& range : ranges) count += range.end - range.begin;
+  return count;
+}
+
+}  // namespace
+
+std::vector<AttentionTile> make_attention_tiles(const PassPlan& plan, const std::vector<KvCache*>& caches) {
+  std::vector<AttentionTile> tiles;
+  for (size_t i = 0; i < plan.sequences.size(); ++i) {
+    const int64_t end = plan.sequences[i].row_end;
+    for (int64_t row = plan.sequences[i].row_begin; row < end;) {
+      int64_t tile_end = row + 1;
+      while (tile_end < end && tile_end - row < kTileRows &&
+             same_but_for_the_end(ranges_of(plan, row), ranges_of(plan, tile_end))) {
+        ++tile_end;
+      }
+      tiles.push_back({caches[i], row, tile_end});
+      row = tile_end;
+    }
+  }
+  return tiles;
+}
+
+void attend(const kernels::KernelSet& kernels, const AttentionInput& input, const AttentionTile& tile, int kv_head,
+            AttentionScratch& scratch) {
+  const ModelSpec& spec = input.spec;
+  const int64_t group = spec.n_heads / spec.n_kv_heads, padded = padded_head_dim(spec);
+  const int64_t pairs = (tile.row_end - tile.row_begin) * group;  // (row, query head) pairs, row by row
+  int64_t longest = 0;
+  for (int64_t row = tile.row_begin; row < tile.row_end; ++row) {
+    longest = std::max(longest, visible_slots(ranges_of(input.plan, row)));
+  }
+  scratch.scores.resize(std::max<size_t>(scratch.scores.size(), pairs * longest));
+  scratch.sums.assign(pairs * padded, 0.0f);
+  std::vector<const float*> queries(pairs), weights(pairs);
+  std::vector<float*> scores(pairs), sums(pairs);
+  for (int64_t pair = 0; pair < pairs; ++pair) {
+    const int64_t row = tile.row_begin + pair / group, head = kv_head * group + pair % group;
+    queries[pair] = input.queries + row * input.query_stride + head * spec.head_dim;
+    sums[pair] = scratch.sums.data() + pair * padded;
+  }
+
+  const float scale = 1.0f / std::sqrt(static_cast<float>(spec.head_dim));
+  const float* keys = tile.cache->keys(input.layer, kv_head);
+  const float* values = tile.cache->values(input.layer, kv_head);
+  for_each_span(input.plan, tile, group, [&](int64_t begin, int64_t end, SlotRange range, int64_t offset) {
+    for (int64_t pair = begin; pair < end; ++pair) scores[pair] = scratch.scores.data() + pair * longest + offset;
+    kernels.attention_scores(queries.data() + begin, end - begin, keys, spec.head_dim, range.begin, range.end, scale,
+                             scores.data() + begin);
+  });
+  std::vector<float> totals(pairs);
+  for (int64_t pair = 0; pair < pairs; ++pair) {
+    const int64_t row = tile.row_begin + pair / group;
+    totals[pair] = kernels.softmax_exp(scratch.scores.data() + pair * longest, visible_slots(ranges_of(input.plan, row)));
+  }
+  for_each_span(input.plan, tile, group, [&](int64_t begin, int64_t end, SlotRange range, int64_t offset) {
+    for (int64_t pair = begin; pair < end; ++pair) weights[pair] = scratch.scores.data() + pair * longest + offset;
+    kernels.attention_values(weights.data() + begin, end - begin, values, padded, range.begin, range.end,
+                             sums.data() + begin);
+  });
+  for (int64_t pair = 0; pair < pairs; ++pair) {
+    const int64_t row = tile.row_begin + pair / group, head = kv_head * group + pair % group;
+    float* out = input.out + (row * spec.n_heads + head) * spec.head_dim;
+    for (int i = 0; i < spec.head_dim; ++i) out[i] = sums[pair][i] / totals[pair];
+  }
+}
+
+}  // namespace pent

@@ -1,0 +1,43 @@
+// Attention of a pass: each row over its own list of slot ranges, grouped-query heads, float32.
+#pragma once
+
+#include <vector>
+
+#include "model/kv_cache.h"
+#include "model/pass_plan.h"
+#include "model/spec.h"
+#include "model/workspace.h"
+
+namespace pent {
+
+// Rows of one sequence that are computed together because they see (nearly) the same slots.
+struct AttentionTile {
+  const KvCache* cache;
+  int64_t row_begin;
+  int64_t row_end;
+};
+
+// Scratch of one worker.
+struct AttentionScratch {
+  std::vector<float> scores;
+  std::vector<float> sums;
+};
+
+// Cuts the plan's rows into tiles. caches[i] belongs to plan.sequences[i].
+std::vector<AttentionTile> make_attention_tiles(const PassPlan& plan, const std::vector<KvCache*>& caches);
+
+// queries [rows, query_stride]: head h of a row at h * head_dim. out [rows, n_heads * head_dim].
+struct AttentionInput {
+  const ModelSpec& spec;
+  const PassPlan& plan;
+  int layer;
+  const float* queries;
+  int64_t query_stride;
+  float* out;
+};
+
+// One tile for one key/value head and the query heads that share it.
+void attend(const kernels::KernelSet& kernels, const AttentionInput& input, const AttentionTile& tile, int kv_head,
+            AttentionScratch& scratch);
+
+}  // namespace pent

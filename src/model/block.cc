@@ -1,0 +1,112 @@
+#include "model/block.h"
+
+#include <cmath>
+
+#include "base/error.h"
+
+namespace pent {
+namespace {
+
+void grow(std::vector<float>& buffer, int64_t size) {
+  if (static_cast<int64_t>(buffer.size()) < size) buffer.resize(size);
+}
+
+// Rotates the queries and keys in place and stores keys and values in the rows' slots.
+void rotate_and_store(const Machine& machine, int layer, BlockPass& pass, float* qkv) {
+  const ModelSpec& spec = pass.spec;
+  const int64_t head_dim = spec.head_dim, half = head_dim / 2;
+  const int64_t stride = (spec.n_heads + 2 * int64_t{spec.n_kv_heads}) * head_dim;
+  for (size_t i = 0; i < pass.plan.sequences.size(); ++i) {
+    const PassSequence& sequence = pass.plan.sequences[i];
+    machine.pool.parallel_for(sequence.row_end - sequence.row_begin, 8, [&](int64_t begin, int64_t end, int) {
+      for (int64_t row = sequence.row_begin + begin; row < sequence.row_begin + end; ++row) {
+        float* q = qkv + row * stride;
+        float* k = q + spec.n_heads * head_dim;
+        const float* v = k + spec.n_kv_heads * head_dim;
+        machine.kernels.rope(q, spec.n_heads + spec.n_kv_heads, half, pass.cosines.data() + row * half,
+                             pass.sines.data() + row * half);
+        for (int head = 0; head < spec.n_kv_heads; ++head) {
+          pass.caches[i]->write(layer, head, pass.plan.rows[row].slot, k + head * head_dim, v + head * head_dim);
+        }
+      }
+    });
+  }
+}
+
+}  // namespace
+
+void fill_rope_angles(const Machine& machine, BlockPass& pass) {
+  const int64_t half = pass.spec.head_dim / 2;
+  std::vector<float> frequencies(half);
+  for (int64_t i = 0; i < half; ++i) {
+    const float exponent = static_cast<float>(2 * i) / static_cast<float>(pass.spec.head_dim);
+    frequencies[i] = 1.0f / std::pow(static_cast<float>(pass.spec.rope_theta), exponent);
+  }
+  pass.cosines.resize(pass.rows() * half);
+  pass.sines.resize(pass.rows() * half);
+  machine.pool.parallel_for(pass.rows(), 16, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; ++row) {
+      for (int64_t i = 0; i < half; ++i) {
+        const double angle = static_cast<float>(pass.plan.rows[row].position) * frequencies[i];
+        pass.cosines[row * half + i] = static_cast<float>(std::cos(angle));
+        pass.sines[row * half + i] = static_cast<float>(std::sin(angle));
+      }
+    }
+  });
+}
+
+void norm_rows(const Machine& machine, const float* rows_in, int64_t rows, const std::vector<float>& weight, float eps,
+               const std::string& where, Activations& normed) {
+  const int64_t width = static_cast<int64_t>(weight.size());
+  normed.resize(rows, width, !machine.precise);
+  machine.pool.parallel_for(rows, 8, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; ++row) {
+      const float mean = machine.kernels.rmsnorm(rows_in + row * width, weight.data(), width, eps, normed.row(row));
+      if (!std::isfinite(mean)) throw error(ErrorKind::kCorrupt, "row {} of the pass is not finite {}", row, where);
+      machine.finish_row(normed, row);
+    }
+  });
+}
+
+void run_block(const Machine& machine, const BlockWeights& weights, int layer, BlockPass& pass, BlockScratch& scratch) {
+  const ModelSpec& spec = pass.spec;
+  const int64_t rows = pass.rows(), ffn = spec.ffn_dim, q_width = int64_t{spec.n_heads} * spec.head_dim;
+
+  // Attention.
+  norm_rows(machine, pass.residual.data(), rows, weights.attn_norm, spec.rms_eps, fmt::format("before layer {}", layer),
+            scratch.normed);
+  grow(scratch.qkv, rows * weights.qkv.n());
+  machine.matmul(weights.qkv, scratch.normed, rows, scratch.qkv.data());
+  rotate_and_store(machine, layer, pass, scratch.qkv.data());
+  scratch.attended.resize(rows, q_width, !machine.precise);
+  scratch.attention.resize(machine.pool.threads());
+  const AttentionInput input = {spec, pass.plan, layer, scratch.qkv.data(), weights.qkv.n(), scratch.attended.row(0)};
+  const int64_t tiles = static_cast<int64_t>(pass.tiles.size());
+  machine.pool.parallel_for(tiles * spec.n_kv_heads, 1, [&](int64_t begin, int64_t end, int worker) {
+    for (int64_t item = begin; item < end; ++item) {
+      const int kv_head = static_cast<int>(item / tiles);
+      attend(machine.kernels, input, pass.tiles[item % tiles], kv_head, scratch.attention[worker]);
+    }
+  });
+  machine.pool.parallel_for(rows, 8, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; ++row) machine.finish_row(scratch.attended, row);
+  });
+  machine.matmul(weights.attn_out, scratch.attended, rows, pass.residual.data(), /*add=*/true);
+
+  // SwiGLU.
+  norm_rows(machine, pass.residual.data(), rows, weights.ffn_norm, spec.rms_eps,
+            fmt::format("after the attention of layer {}", layer), scratch.normed);
+  grow(scratch.gate_up, rows * 2 * ffn);
+  machine.matmul(weights.gate_up, scratch.normed, rows, scratch.gate_up.data());
+  scratch.gated.resize(rows, ffn, !machine.precise);
+  machine.pool.parallel_for(rows, 8, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; ++row) {
+      const float* gate = scratch.gate_up.data() + row * 2 * ffn;
+      machine.kernels.silu_mul(gate, gate + ffn, ffn, scratch.gated.row(row));
+      machine.finish_row(scratch.gated, row);
+    }
+  });
+  machine.matmul(weights.down, scratch.gated, rows, pass.residual.data(), /*add=*/true);
+}
+
+}  // namespace pent

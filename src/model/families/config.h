@@ -1,0 +1,51 @@
+// Reading configs: what the families share. Every message names the file and the key.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "io/model_files.h"
+#include "model/spec.h"
+
+namespace pent {
+
+// A config.json (or a GGUF's metadata under one architecture's prefix) with checked look-ups.
+class ConfigReader {
+ public:
+  ConfigReader(const ModelFiles& files) : files_(files), where_(files.where + "/config.json") {}
+
+  // A size or count in [1, 2^24]. Without a fallback (0) a missing key is an error.
+  int size(const char* key, int fallback = 0) const;
+  double number(const char* key, double fallback) const;
+  bool flag(const char* key, bool fallback) const;
+  // Throws kUnsupported unless the key is absent, null or `supported`.
+  void require_flag(const char* key, bool supported) const;
+  void require_text(const char* key, const char* supported) const;
+  void require_absent(const char* key) const;
+  int32_t token(const char* key) const;  // -1 if absent
+  const Json& config() const { return files_.config; }
+  const std::string& where() const { return where_; }
+
+  // architectures[0], model_type
+  static std::string architecture(const ModelFiles& files);
+  static std::string model_type(const ModelFiles& files);
+
+ private:
+  const ModelFiles& files_;
+  std::string where_;
+};
+
+// eos_token_id of config.json and generation_config.json, number or list, into eos_id and stop_ids.
+void read_stop_ids(const ModelFiles& files, ModelSpec& spec);
+void add_stop(ModelSpec& spec, int32_t token);  // unless it is there, or negative
+
+// The dimensions, RoPE base, special ids of a GGUF whose architecture is `arch`; attention and presets are the family's.
+ModelSpec read_gguf_spec(const ModelFiles& files, const std::string& arch);
+
+// Throws kCorrupt, naming what contradicts what: heads that do not divide, token ids outside the vocabulary, …
+void check_spec(const ModelSpec& spec, const std::string& where);
+
+// The config.json that read_spec() turns back into this spec.
+Json to_config(const ModelSpec& spec);
+
+}  // namespace pent

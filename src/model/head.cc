@@ -1,0 +1,163 @@
+// From logits to RowStats: arg max, log-sum-exp, entropy, the best n, and the seeded draw. Sums over the vocabulary are in
+// float64 and in one order.
+#include "model/head.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "base/error.h"
+#include "kernels/kernels.h"
+
+namespace pent {
+namespace {
+
+constexpr float kBanned = -std::numeric_limits<float>::infinity();
+
+bool all_finite(std::span<const float> logits) {
+  uint32_t bad = 0;
+  for (const float z : logits) bad |= static_cast<uint32_t>((std::bit_cast<uint32_t>(z) & 0x7F800000) == 0x7F800000);
+  return bad == 0;
+}
+
+// Better first: the larger logit, the lower id among equals.
+struct Better {
+  std::span<const float> logits;
+  bool operator()(int32_t a, int32_t b) const { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; }
+};
+
+// The n best tokens that are not banned, best first.
+std::vector<int32_t> best_tokens(std::span<const float> logits, size_t n) {
+  const Better better{logits};
+  std::vector<int32_t> heap;  // the worst of those kept on top
+  for (int32_t token = 0; token < static_cast<int32_t>(logits.size()); ++token) {
+    if (logits[token] == kBanned) continue;
+    if (heap.size() == n) {
+      if (!better(token, heap.front())) continue;
+      std::pop_heap(heap.begin(), heap.end(), better);
+      heap.pop_back();
+    }
+    heap.push_back(token);
+    std::push_heap(heap.begin(), heap.end(), better);
+  }
+  std::sort_heap(heap.begin(), heap.end(), better);
+  return heap;
+}
+
+struct Candidate {
+  int32_t token;
+  double weight;
+};
+
+double total_weight(const std::vector<Candidate>& candidates) {
+  double total = 0;
+  for (const Candidate& candidate : candidates) total += candidate.weight;
+  return total;
+}
+
+void sort_by_token(std::vector<Candidate>& candidates) {
+  std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) { return a.token < b.token; });
+}
+
+// Tokens after top_k with weight exp((z - max) / temperature), ascending ids.
+std::vector<Candidate> tempered(std::span<const float> logits, const RowStats& stats, const HeadRequest& request) {
+  std::vector<Candidate> candidates;
+  const auto add = [&](int32_t token) {
+    const double shifted = (double{logits[token]} - double{stats.max_logit}) / double{request.temperature};
+    if (shifted > -750) candidates.push_back({token, std::exp(shifted)});  // below, the weight is 0 in float64
+  };
+  if (request.top_k > 0 && static_cast<size_t>(request.top_k) < logits.size()) {
+    for (const int32_t token : best_tokens(logits, request.top_k)) add(token);
+    sort_by_token(candidates);
+  } else {
+    for (int32_t token = 0; token < static_cast<int32_t>(logits.size()); ++token) add(token);
+  }
+  return candidates;
+}
+
+// Keeps the heaviest candidates (lower id among equals) whose sum first reaches top_p of the whole.
+void cut_to_mass(std::vector<Candidate>& candidates, double top_p) {
+  const double wanted = top_p * total_weight(candidates);
+  const auto lighter = [](const Candidate& a, const Candidate& b) {
+    return a.weight != b.weight ? a.weight < b.weight : a.token > b.token;
+  };
+  std::make_heap(candidates.begin(), candidates.end(), lighter);
+  double mass = 0;
+  auto end = candidates.end();  // those popped gather behind it, heaviest last
+  while (end != candidates.begin() && (mass < wanted || end == candidates.end())) {
+    std::pop_heap(candidates.begin(), end, lighter);
+    mass += (--end)->weight;
+  }
+  candidates.erase(candidates.begin(), end);
+  sort_by_token(candidates);
+}
+
+int32_t draw(std::span<const float> logits, const RowStats& stats, const HeadRequest& request, const DrawKey& key) {
+  std::vector<Candidate> candidates = tempered(logits, stats, request);
+  if (request.top_p < 1) cut_to_mass(candidates, request.top_p);
+  const double target = draw_uniform(key) * total_weight(candidates);
+  double cumulative = 0;
+  for (const Candidate& candidate : candidates) {
+    cumulative += candidate.weight;
+    if (cumulative > target) return candidate.token;
+  }
+  return candidates.back().token;  // u close to 1 and a sum that rounded up
+}
+
+}  // namespace
+
+void check_head_request(const HeadRequest& request, size_t head_rows, int vocab_size) {
+  const auto refuse = [](const std::string& what) { throw error(ErrorKind::kInvalidArgument, "head request: {}", what); };
+  for (const TokenBias& bias : request.biases) {
+    if (bias.token < 0 || bias.token >= vocab_size) {
+      refuse(fmt::format("bias for token {}, the vocabulary has {}", bias.token, vocab_size));
+    }
+    if (std::isnan(bias.bias) || bias.bias == -kBanned) refuse(fmt::format("bias {} for token {}", bias.bias, bias.token));
+  }
+  if (!request.targets.empty() && request.targets.size() != head_rows) {
+    refuse(fmt::format("{} targets for {} rows", request.targets.size(), head_rows));
+  }
+  for (const int32_t target : request.targets) {
+    if (target < -1 || target >= vocab_size) refuse(fmt::format("target {}, the vocabulary has {}", target, vocab_size));
+  }
+  if (request.top < 0) refuse(fmt::format("top {} is negative", request.top));
+  if (request.top_k < 0) refuse(fmt::format("top_k {} is negative", request.top_k));
+  if (!(request.top_p > 0 && request.top_p <= 1)) refuse(fmt::format("top_p {} is not in (0, 1]", request.top_p));
+  if (!(request.temperature >= 0) || std::isinf(request.temperature)) {
+    refuse(fmt::format("temperature {} is not a number from 0", request.temperature));
+  }
+  if (request.temperature > 0 && request.keys.size() != head_rows) {
+    refuse(fmt::format("{} keys for {} rows to draw", request.keys.size(), head_rows));
+  }
+}
+
+RowStats reduce_logits(std::span<float> logits, const HeadRequest& request, size_t row) {
+  if (!all_finite(logits)) throw error(ErrorKind::kCorrupt, "the logits of head row {} are not finite", row);
+  for (const TokenBias& bias : request.biases) logits[bias.token] += bias.bias;
+
+  RowStats stats;
+  for (size_t token = 1; token < logits.size(); ++token) {
+    if (logits[token] > logits[stats.argmax]) stats.argmax = static_cast<int32_t>(token);
+  }
+  stats.max_logit = logits[stats.argmax];
+  if (!std::isfinite(stats.max_logit)) throw error(ErrorKind::kInvalidArgument, "head request: the biases leave no token");
+
+  const kernels::KernelSet& kernels = kernels::active_kernel_set();
+  const int64_t n = static_cast<int64_t>(logits.size());
+  double weighted = 0;
+  const double sum = request.entropy ? kernels.exp_sum_weighted(logits.data(), n, stats.max_logit, &weighted)
+                                     : kernels.exp_sum(logits.data(), n, stats.max_logit);
+  stats.log_sum_exp = static_cast<float>(stats.max_logit + std::log(sum));
+  if (request.entropy) stats.entropy = static_cast<float>(std::max(0.0, std::log(sum) - weighted / sum));
+
+  if (request.top > 0) {
+    for (const int32_t token : best_tokens(logits, request.top)) stats.top.push_back({token, logits[token]});
+  }
+  if (!request.targets.empty() && request.targets[row] >= 0) stats.target_logit = logits[request.targets[row]];
+  stats.drawn = request.temperature > 0 ? draw(logits, stats, request, request.keys[row]) : stats.argmax;
+  stats.drawn_logit = logits[stats.drawn];
+  return stats;
+}
+
+}  // namespace pent

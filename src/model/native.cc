@@ -1,0 +1,175 @@
+// The native backend: checks a pass plan, looks embeddings up, runs the blocks, answers the head request.
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "base/error.h"
+#include "model/block.h"
+#include "model/denoiser.h"
+#include "model/head.h"
+#include "model/kv_cache.h"
+#include "model/weights.h"
+
+namespace pent {
+namespace {
+
+using kernels::PackedMatrix;
+
+class NativeDenoiser : public Denoiser {
+ public:
+  NativeDenoiser(const ModelFiles& files, ThreadPool& pool, const NativeOptions& options)
+      : spec_(read_spec(files)),
+        machine_{kernels::active_kernel_set(), pool, options.precise},
+        weights_(load_weights(files, spec_, options.precise ? PackedMatrix::Format::kF32 : PackedMatrix::Format::kQ8, pool)) {}
+
+  const ModelSpec& spec() const override { return spec_; }
+
+  int32_t open_sequence(int32_t capacity) override {
+    if (capacity < 1) throw error(ErrorKind::kInvalidArgument, "a sequence of {} positions cannot be opened", capacity);
+    auto cache = std::make_unique<KvCache>(spec_, capacity);
+    const auto free = std::find(sequences_.begin(), sequences_.end(), nullptr);
+    const int32_t handle = static_cast<int32_t>(free - sequences_.begin());
+    if (free == sequences_.end()) sequences_.emplace_back();
+    sequences_[handle] = std::move(cache);
+    return handle;
+  }
+
+  void close_sequence(int32_t sequence) override {
+    PENT_CHECK(sequence >= 0 && sequence < static_cast<int32_t>(sequences_.size()) && sequences_[sequence],
+               "sequence {} is not open", sequence);
+    sequences_[sequence].reset();
+  }
+
+  void forward(const PassPlan& plan, const HeadRequest& request, PassResult& result) override {
+    BlockPass pass = {spec_, plan, {}, {}, {}, {}, {}};
+    check_plan(plan, pass.caches);
+    check_head_request(request, plan.head_rows.size(), spec_.vocab_size);
+    result.rows.assign(plan.head_rows.size(), {});
+    result.logits.clear();
+    if (plan.rows.empty()) return;
+    pass.tiles = make_attention_tiles(plan, pass.caches);
+    fill_rope_angles(machine_, pass);
+    pass.residual = std::move(residual_);
+    embed(plan, pass.residual);
+    for (int layer = 0; layer < spec_.n_layers; ++layer) {
+      run_block(machine_, weights_.blocks[layer], layer, pass, scratch_);
+    }
+    answer(plan, request, pass.residual, result);
+    residual_ = std::move(pass.residual);
+  }
+
+ private:
+  // Throws kInvalidArgument naming what does not fit; fills the caches of the plan's sequences.
+  void check_plan(const PassPlan& plan, std::vector<KvCache*>& caches) {
+    const auto refuse = [](const std::string& what) { throw error(ErrorKind::kInvalidArgument, "pass plan: {}", what); };
+    ++pass_number_;
+    uint32_t next_row = 0;
+    for (const PassSequence& sequence : plan.sequences) {
+      if (sequence.sequence < 0 || sequence.sequence >= static_cast<int32_t>(sequences_.size()) ||
+          !sequences_[sequence.sequence]) {
+        refuse(fmt::format("sequence {} is not open", sequence.sequence));
+      }
+      if (sequence.row_begin != next_row || sequence.row_end < next_row || sequence.row_end > plan.rows.size()) {
+        refuse(fmt::format("rows [{}, {}) of sequence {} do not follow row {}", sequence.row_begin, sequence.row_end,
+                           sequence.sequence, next_row));
+      }
+      caches.push_back(sequences_[sequence.sequence].get());
+      for (; next_row < sequence.row_end; ++next_row) check_row(plan, next_row, *caches.back());
+    }
+    if (next_row != plan.rows.size()) refuse(fmt::format("row {} belongs to no sequence", next_row));
+    for (size_t i = 0; i < plan.head_rows.size(); ++i) {
+      if (plan.head_rows[i] >= plan.rows.size() || (i > 0 && plan.head_rows[i] <= plan.head_rows[i - 1])) {
+        refuse(fmt::format("head row {} is out of range or out of order", plan.head_rows[i]));
+      }
+    }
+  }
+
+  void check_row(const PassPlan& plan, uint32_t index, KvCache& cache) {
+    const auto refuse = [&](const std::string& what) {
+      throw error(ErrorKind::kInvalidArgument, "pass plan: row {}: {}", index, what);
+    };
+    const PassRow& row = plan.rows[index];
+    if (row.token < 0 || row.token >= spec_.vocab_size) {
+      refuse(fmt::format("token {} is not in the vocabulary of {}", row.token, spec_.vocab_size));
+    }
+    if (row.position < 0 || row.position >= spec_.max_positions) {
+      refuse(fmt::format("position {} is outside the context of {}", row.position, spec_.max_positions));
+    }
+    if (row.slot < 0 || row.slot >= cache.capacity()) {
+      refuse(fmt::format("slot {} is outside the sequence's {}", row.slot, cache.capacity()));
+    }
+    if (!cache.claim(row.slot, pass_number_)) refuse(fmt::format("slot {} is written twice", row.slot));
+    if (row.ranges_begin > plan.ranges.size() || row.ranges_count > plan.ranges.size() - row.ranges_begin) {
+      refuse(fmt::format("ranges [{}, +{}) do not exist", row.ranges_begin, row.ranges_count));
+    }
+    if (row.ranges_count == 0) refuse("it sees no slot");
+    for (uint32_t i = 0; i < row.ranges_count; ++i) {
+      const SlotRange& range = plan.ranges[row.ranges_begin + i];
+      if (range.begin < 0 || range.begin >= range.end || range.end > cache.capacity()) {
+        refuse(fmt::format("slots [{}, {}) are empty or outside the sequence's {}", range.begin, range.end, cache.capacity()));
+      }
+    }
+  }
+
+  // residual [rows, d_model] = the tokens' embeddings.
+  void embed(const PassPlan& plan, std::vector<float>& residual) {
+    const int64_t d = spec_.d_model;
+    residual.resize(std::max<size_t>(residual.size(), plan.rows.size() * d));
+    machine_.pool.parallel_for(static_cast<int64_t>(plan.rows.size()), 16, [&](int64_t begin, int64_t end, int) {
+      for (int64_t row = begin; row < end; ++row) {
+        const int32_t token = plan.rows[row].token;
+        dequantize_rows(*weights_.embedding, token, token + 1, residual.data() + row * d);
+      }
+    });
+    weights_.source->check_intact();
+  }
+
+  // Final norm and head for the rows asked about, a few at a time, so that rows x vocabulary never exists as a whole.
+  void answer(const PassPlan& plan, const HeadRequest& request, const std::vector<float>& residual, PassResult& result) {
+    const int64_t d = spec_.d_model, vocab = spec_.vocab_size, wanted = static_cast<int64_t>(plan.head_rows.size());
+    const int64_t block = std::clamp<int64_t>(kLogitFloats / vocab, 1, 96);
+    if (request.full_logits) result.logits.resize(wanted * vocab);
+    for (int64_t first = 0; first < wanted; first += block) {
+      const int64_t rows = std::min(block, wanted - first);
+      head_input_.resize(rows * d);
+      for (int64_t i = 0; i < rows; ++i) {
+        const auto from = residual.begin() + plan.head_rows[first + i] * d;
+        std::copy(from, from + d, head_input_.begin() + i * d);
+      }
+      norm_rows(machine_, head_input_.data(), rows, weights_.final_norm, spec_.rms_eps, "after the last layer", head_normed_);
+      logits_.resize(std::max<size_t>(logits_.size(), rows * vocab));
+      machine_.matmul(weights_.head, head_normed_, rows, logits_.data());
+      machine_.pool.parallel_for(rows, 1, [&](int64_t begin, int64_t end, int) {
+        for (int64_t i = begin; i < end; ++i) {
+          const std::span<float> logits(logits_.data() + i * vocab, vocab);
+          if (spec_.logit_scale != 1) {
+            for (float& z : logits) z *= spec_.logit_scale;
+          }
+          result.rows[first + i] = reduce_logits(logits, request, first + i);
+          if (request.full_logits) std::copy(logits.begin(), logits.end(), result.logits.begin() + (first + i) * vocab);
+        }
+      });
+    }
+  }
+
+  static constexpr int64_t kLogitFloats = int64_t{1} << 22;  // 16 MB of logits at a time
+
+  ModelSpec spec_;
+  Machine machine_;
+  ModelWeights weights_;
+  std::vector<std::unique_ptr<KvCache>> sequences_;
+  uint64_t pass_number_ = 0;
+  BlockScratch scratch_;
+  std::vector<float> residual_;
+  std::vector<float> head_input_;
+  Activations head_normed_;
+  std::vector<float> logits_;
+};
+
+}  // namespace
+
+std::unique_ptr<Denoiser> load_native(const ModelFiles& files, ThreadPool& pool, const NativeOptions& options) {
+  return std::make_unique<NativeDenoiser>(files, pool, options);
+}
+
+}  // namespace pent

@@ -1,0 +1,155 @@
+// Loading: every tensor the spec calls for is found, checked, dequantised and packed, panel by panel on all threads.
+// Tensors that nobody asked for are ignored (rotary tables, extra heads).
+#include "model/weights.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "model/families/family.h"
+
+namespace pent {
+namespace {
+
+using kernels::PackedMatrix;
+
+// One tensor's share of a packed matrix. head_dim > 0: its rows are in interleaved RoPE order and come back to half form.
+struct MatrixPart {
+  const TensorView* tensor;
+  int64_t interleaved_head_dim = 0;
+
+  int64_t source_row(int64_t row) const {
+    const int64_t half = interleaved_head_dim / 2;
+    if (half == 0) return row;
+    const int64_t within = row % interleaved_head_dim;
+    return row - within + within % half * 2 + within / half;
+  }
+};
+
+class Loader {
+ public:
+  Loader(const ModelFiles& files, const ModelSpec& spec, PackedMatrix::Format format, ThreadPool& pool)
+      : files_(files), spec_(spec), names_(tensor_names(files, spec)), format_(format), pool_(pool) {}
+
+  ModelWeights load() {
+    const int64_t d = spec_.d_model;
+    require_memory(bytes_needed(), fmt::format("{}: packing the weights", files_.where));
+    ModelWeights weights;
+    weights.source = files_.weights;
+    weights.embedding = find(names_.embedding, {spec_.vocab_size, d});
+    check_finite(*weights.embedding);
+    weights.final_norm = vector(names_.final_norm);
+    const TensorView* head = spec_.tied_head ? weights.embedding : find(names_.head, {spec_.vocab_size, d});
+    weights.head = pack({{head}});
+    for (int layer = 0; layer < spec_.n_layers; ++layer) weights.blocks.push_back(load_block(layer));
+    files_.weights->check_intact();
+    return weights;
+  }
+
+ private:
+  int64_t q_rows() const { return int64_t{spec_.n_heads} * spec_.head_dim; }
+  int64_t kv_rows() const { return int64_t{spec_.n_kv_heads} * spec_.head_dim; }
+
+  int64_t bytes_needed() const {
+    const int64_t d = spec_.d_model;
+    const auto bytes = [&](int64_t n, int64_t k) { return PackedMatrix::bytes_needed(format_, n, k); };
+    return bytes(spec_.vocab_size, d) + spec_.n_layers * (bytes(q_rows() + 2 * kv_rows(), d) + bytes(d, q_rows()) +
+                                                          bytes(2 * int64_t{spec_.ffn_dim}, d) + bytes(d, spec_.ffn_dim));
+  }
+
+  BlockWeights load_block(int layer) {
+    const int64_t d = spec_.d_model, f = spec_.ffn_dim;
+    const int64_t head_dim = names_.interleaved_rope ? spec_.head_dim : 0;
+    const auto name = [&](const char* pattern) { return fmt::format(fmt::runtime(pattern), layer); };
+    BlockWeights block;
+    block.attn_norm = vector(name(names_.attn_norm));
+    block.qkv = pack({{find(name(names_.q), {q_rows(), d}), head_dim},
+                      {find(name(names_.k), {kv_rows(), d}), head_dim},
+                      {find(name(names_.v), {kv_rows(), d})}});
+    block.attn_out = pack({{find(name(names_.attn_out), {d, q_rows()})}});
+    block.ffn_norm = vector(name(names_.ffn_norm));
+    block.gate_up = pack({{find(name(names_.gate), {f, d})}, {find(name(names_.up), {f, d})}});
+    block.down = pack({{find(name(names_.down), {d, f})}});
+    return block;
+  }
+
+  const TensorView* find(const std::string& name, const std::vector<int64_t>& shape) const {
+    const TensorView* tensor = files_.weights->find(name);
+    if (tensor == nullptr) {
+      throw error(ErrorKind::kCorrupt, "{}: tensor '{}' is missing", files_.weights->describe(), name);
+    }
+    if (tensor->shape != shape) {
+      throw error(ErrorKind::kCorrupt, "{}: tensor '{}' has shape [{}], the config asks for [{}]", files_.weights->describe(),
+                  name, fmt::join(tensor->shape, ", "), fmt::join(shape, ", "));
+    }
+    switch (tensor->dtype) {
+      case DType::kF32: case DType::kF16: case DType::kBF16: case DType::kQ8_0: case DType::kQ4_0: case DType::kQ4_1:
+        return tensor;
+      default:
+        throw error(ErrorKind::kUnsupported, "{}: tensor '{}' has type {}, which weights cannot have",
+                    files_.weights->describe(), name, dtype_info(tensor->dtype).name);
+    }
+  }
+
+  // Rows of the tensor as float, refused if any element is NaN or infinite.
+  void read_rows(const TensorView& tensor, int64_t begin, int64_t end, float* out) const {
+    dequantize_rows(tensor, begin, end, out);
+    for (int64_t i = 0; i < (end - begin) * tensor.cols(); ++i) {
+      if (!std::isfinite(out[i])) {
+        throw error(ErrorKind::kCorrupt, "{}: tensor '{}' holds a value that is not finite (row {}, column {})",
+                    files_.weights->describe(), tensor.name, begin + i / tensor.cols(), i % tensor.cols());
+      }
+    }
+  }
+
+  void check_finite(const TensorView& tensor) const {
+    pool_.parallel_for(tensor.rows(), 256, [&](int64_t begin, int64_t end, int) {
+      std::vector<float> row(tensor.cols());
+      for (int64_t i = begin; i < end; ++i) read_rows(tensor, i, i + 1, row.data());
+    });
+  }
+
+  std::vector<float> vector(const std::string& name) const {
+    std::vector<float> values(spec_.d_model);
+    read_rows(*find(name, {spec_.d_model}), 0, 1, values.data());
+    return values;
+  }
+
+  // The parts below one another as one matrix.
+  PackedMatrix pack(const std::vector<MatrixPart>& parts) const {
+    const int64_t k = parts.front().tensor->cols();
+    int64_t n = 0;
+    for (const MatrixPart& part : parts) n += part.tensor->rows();
+    PackedMatrix matrix(format_, n, k);
+    pool_.parallel_for(matrix.panels(), 1, [&](int64_t begin, int64_t end, int) {
+      std::vector<float> rows(kernels::kPanel * k);
+      for (int64_t panel = begin; panel < end; ++panel) {
+        const int64_t first = panel * kernels::kPanel, count = std::min(kernels::kPanel, n - first);
+        for (int64_t i = 0; i < count; ++i) {
+          int64_t row = first + i;
+          const MatrixPart* part = parts.data();
+          for (; row >= part->tensor->rows(); ++part) row -= part->tensor->rows();
+          const int64_t source = part->source_row(row);
+          read_rows(*part->tensor, source, source + 1, rows.data() + i * k);
+        }
+        matrix.pack_panel(panel, rows.data(), count);
+      }
+    });
+    return matrix;
+  }
+
+  const ModelFiles& files_;
+  const ModelSpec& spec_;
+  const TensorNames& names_;
+  PackedMatrix::Format format_;
+  ThreadPool& pool_;
+};
+
+}  // namespace
+
+ModelWeights load_weights(const ModelFiles& files, const ModelSpec& spec, PackedMatrix::Format format, ThreadPool& pool) {
+  return Loader(files, spec, format, pool).load();
+}
+
+}  // namespace pent

@@ -1,0 +1,41 @@
+// The buffers of one forward pass, reused from pass to pass.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "kernels/kernels.h"
+#include "kernels/pack.h"
+
+namespace pent {
+
+// Rows on their way into a matrix product: as floats, and in int8 when the weights are.
+struct Activations {
+  std::vector<float> values;  // [rows, width]
+  kernels::QuantizedRows quantized;
+  int64_t width = 0;
+
+  void resize(int64_t rows, int64_t new_width, bool quantize) {
+    width = new_width;
+    if (static_cast<int64_t>(values.size()) < rows * width) values.resize(rows * width);
+    if (quantize) quantized.resize(rows, width);
+  }
+  float* row(int64_t i) { return values.data() + i * width; }
+};
+
+// What runs a pass: the arithmetic, the threads, and which of the two numeric paths.
+struct Machine {
+  const kernels::KernelSet& kernels;
+  ThreadPool& pool;
+  bool precise;
+
+  // The row is complete: quantise it if a matrix product will want it so.
+  void finish_row(Activations& activations, int64_t row) const {
+    if (!precise) kernels.quantize_row(activations.row(row), activations.width, activations.quantized.view(), row);
+  }
+  // out [rows, w.n()] = in * w^T, or += with `add`.
+  void matmul(const kernels::PackedMatrix& w, Activations& in, int64_t rows, float* out, bool add = false) const;
+};
+
+}  // namespace pent

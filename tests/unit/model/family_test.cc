@@ -1,0 +1,151 @@
+#include "model/families/family.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "model/denoiser.h"
+#include "model/families/config.h"
+#include "model/synth.h"
+
+namespace pent {
+namespace {
+
+ModelFiles with_config(const char* json) {
+  ModelFiles files;
+  files.where = "somewhere";
+  files.config = parse_json(json, "config.json");
+  return files;
+}
+
+const char* kLlada8b = R"({"architectures": ["LLaDAModelLM"], "model_type": "llada", "d_model": 4096, "n_layers": 32,
+  "n_heads": 32, "n_kv_heads": 32, "mlp_hidden_size": 12288, "mlp_ratio": 4, "vocab_size": 126464, "embedding_size": 126464,
+  "max_sequence_length": 4096, "rope": true, "rope_theta": 500000.0, "rms_norm_eps": 1e-05, "layer_norm_type": "rms",
+  "activation_type": "silu", "block_type": "llama", "block_group_size": 1, "alibi": false, "weight_tying": false,
+  "mask_token_id": 126336, "eos_token_id": 126081, "pad_token_id": 126081, "multi_query_attention": null})";
+
+const char* kSmolLm2 = R"({"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 576,
+  "num_hidden_layers": 30, "num_attention_heads": 9, "num_key_value_heads": 3, "intermediate_size": 1536, "vocab_size": 49152,
+  "max_position_embeddings": 8192, "rope_theta": 100000, "rope_scaling": null, "rms_norm_eps": 1e-05, "hidden_act": "silu",
+  "attention_bias": false, "tie_word_embeddings": true, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2})";
+
+// The message of reading the config with one key replaced.
+std::string refusal(const char* json, const char* key, const Json& value, ErrorKind kind) {
+  ModelFiles files = with_config(json);
+  files.config[key] = value;
+  try {
+    read_spec(files);
+  } catch (const Error& failure) {
+    EXPECT_EQ(failure.kind(), kind) << failure.what();
+    return failure.what();
+  }
+  ADD_FAILURE() << "accepted " << key << " = " << value;
+  return {};
+}
+
+TEST(Families, LladaConfigBecomesASpec) {
+  const ModelSpec spec = read_spec(with_config(kLlada8b));
+  EXPECT_EQ(spec.family, "llada");
+  EXPECT_EQ(spec.attention, AttentionKind::kFull);
+  EXPECT_EQ(spec.head_dim, 128);
+  EXPECT_EQ(spec.ffn_dim, 12288);
+  EXPECT_EQ(spec.rope_theta, 500000);
+  EXPECT_EQ(spec.mask_id, 126336);
+  EXPECT_EQ(spec.eos_id, 126081);
+  EXPECT_EQ(spec.stop_ids, (std::vector<int32_t>{126081, 126348}));
+  EXPECT_EQ(spec.default_preset, "llada");
+  EXPECT_NEAR(spec.parameters(), 8.02e9, 0.01e9);
+}
+
+TEST(Families, LlamaConfigBecomesASpec) {
+  ModelFiles files = with_config(kSmolLm2);
+  files.generation_config = parse_json(R"({"eos_token_id": [2, 0]})", "generation_config.json");
+  const ModelSpec spec = read_spec(files);
+  EXPECT_EQ(spec.family, "llama");
+  EXPECT_EQ(spec.attention, AttentionKind::kCausal);
+  EXPECT_EQ(spec.head_dim, 64);
+  EXPECT_TRUE(spec.tied_head);
+  EXPECT_FALSE(spec.is_diffusion());
+  EXPECT_EQ(spec.stop_ids, (std::vector<int32_t>{2, 0}));
+  EXPECT_NEAR(spec.parameters(), 134.5e6, 0.1e6);
+}
+
+TEST(Families, RopeParametersOfNewerFilesAreRead) {
+  ModelFiles files = with_config(kSmolLm2);
+  files.config.erase("rope_theta");
+  files.config["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 5000}};
+  EXPECT_EQ(read_spec(files).rope_theta, 5000);
+}
+
+TEST(Families, WhatThisBuildCannotDoIsRefusedByKey) {
+  const auto unsupported = [](const char* json, const char* key, const Json& value) {
+    EXPECT_NE(refusal(json, key, value, ErrorKind::kUnsupported).find(key), std::string::npos);
+  };
+  unsupported(kLlada8b, "alibi", true);
+  unsupported(kLlada8b, "block_type", "sequential");
+  unsupported(kLlada8b, "block_group_size", 2);
+  unsupported(kLlada8b, "input_emb_norm", true);
+  unsupported(kLlada8b, "include_qkv_bias", true);
+  unsupported(kLlada8b, "layer_norm_type", "default");
+  unsupported(kSmolLm2, "attention_bias", true);
+  unsupported(kSmolLm2, "hidden_act", "gelu");
+  unsupported(kSmolLm2, "rope_scaling", {{"rope_type", "llama3"}});
+  unsupported(kSmolLm2, "quantization_config", {{"bits", 4}});
+}
+
+TEST(Families, ContradictionsAreRefused) {
+  refusal(kLlada8b, "n_heads", 33, ErrorKind::kCorrupt);
+  refusal(kLlada8b, "mask_token_id", 126464, ErrorKind::kCorrupt);
+  refusal(kSmolLm2, "num_key_value_heads", 4, ErrorKind::kCorrupt);
+  refusal(kSmolLm2, "head_dim", 7, ErrorKind::kCorrupt);
+  refusal(kSmolLm2, "hidden_size", 0, ErrorKind::kCorrupt);
+  refusal(kSmolLm2, "hidden_size", int64_t{1} << 40, ErrorKind::kCorrupt);
+  refusal(kSmolLm2, "hidden_size", "576", ErrorKind::kCorrupt);
+  refusal(kSmolLm2, "rope_theta", 0, ErrorKind::kCorrupt);
+  refusal(kSmolLm2, "rms_norm_eps", -1, ErrorKind::kCorrupt);
+  refusal(kSmolLm2, "eos_token_id", 49152, ErrorKind::kCorrupt);
+}
+
+TEST(Families, AMissingKeyIsNamed) {
+  for (const char* key : {"d_model", "n_layers", "n_heads", "vocab_size", "max_sequence_length", "mask_token_id"}) {
+    ModelFiles files = with_config(kLlada8b);
+    files.config.erase(key);
+    files.config.erase("embedding_size");
+    try {
+      read_spec(files);
+      ADD_FAILURE() << key;
+    } catch (const Error& failure) {
+      EXPECT_NE(std::string(failure.what()).find(key), std::string::npos) << failure.what();
+    }
+  }
+}
+
+TEST(Families, AnUnknownArchitectureIsNamed) {
+  try {
+    read_spec(with_config(R"({"architectures": ["MambaForCausalLM"], "model_type": "mamba"})"));
+    FAIL();
+  } catch (const Error& failure) {
+    EXPECT_EQ(failure.kind(), ErrorKind::kUnsupported);
+    EXPECT_NE(std::string(failure.what()).find("MambaForCausalLM"), std::string::npos);
+  }
+  EXPECT_THROW(read_spec(with_config(R"({"architectures": ["LLaDAMoEModelLM"], "model_type": "llada"})")), Error);
+}
+
+TEST(Families, ASpecSurvivesBeingWrittenAndRead) {
+  for (const char* config : {kLlada8b, kSmolLm2}) {
+    const ModelSpec spec = read_spec(with_config(config));
+    ModelFiles files = with_config("{}");
+    files.config = to_config(spec);
+    const ModelSpec again = read_spec(files);
+    EXPECT_EQ(again.family, spec.family);
+    EXPECT_EQ(again.parameters(), spec.parameters());
+    EXPECT_EQ(again.head_dim, spec.head_dim);
+    EXPECT_EQ(again.rms_eps, spec.rms_eps);
+    EXPECT_EQ(again.rope_theta, spec.rope_theta);
+    EXPECT_EQ(again.mask_id, spec.mask_id);
+    EXPECT_EQ(again.stop_ids, spec.stop_ids);
+    EXPECT_EQ(again.tied_head, spec.tied_head);
+  }
+}
+
+}  // namespace
+}  // namespace pent

@@ -1,0 +1,179 @@
+#include "model/head.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "base/error.h"
+
+namespace pent {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+RowStats reduce(std::vector<float> logits, const HeadRequest& request, size_t row = 0) {
+  return reduce_logits(logits, request, row);
+}
+
+TEST(Head, ArgmaxTakesTheLowestIdOnTies) {
+  const RowStats stats = reduce({1, 3, 2, 3}, {});
+  EXPECT_EQ(stats.argmax, 1);
+  EXPECT_EQ(stats.max_logit, 3);
+  EXPECT_EQ(stats.drawn, 1);
+  EXPECT_EQ(stats.drawn_logit, 3);
+}
+
+TEST(Head, LogSumExpAndEntropyOfKnownDistributions) {
+  HeadRequest request;
+  request.entropy = true;
+  const RowStats uniform = reduce(std::vector<float>(8, 5.0f), request);
+  EXPECT_NEAR(uniform.log_sum_exp, 5 + std::log(8.0), 1e-6);
+  EXPECT_NEAR(uniform.entropy, std::log(8.0), 1e-6);
+  const RowStats halves = reduce({0, static_cast<float>(std::log(3.0))}, request);
+  EXPECT_NEAR(halves.log_sum_exp, std::log(4.0), 1e-6);
+  EXPECT_NEAR(halves.entropy, -0.25 * std::log(0.25) - 0.75 * std::log(0.75), 1e-6);
+  const RowStats certain = reduce({0, 500, -500}, request);
+  EXPECT_EQ(certain.log_sum_exp, 500);
+  EXPECT_EQ(certain.entropy, 0);
+}
+
+TEST(Head, BiasesActFirstAndMayBan) {
+  HeadRequest request;
+  request.entropy = true;
+  request.top = 5;
+  request.biases = {{1, -kInfinity}, {2, 2.5f}};
+  request.targets = {1};
+  const RowStats stats = reduce({1, 9, 0, 0}, request);
+  EXPECT_EQ(stats.argmax, 2);
+  EXPECT_EQ(stats.max_logit, 2.5f);
+  EXPECT_EQ(stats.target_logit, -kInfinity);
+  EXPECT_NEAR(stats.log_sum_exp, std::log(std::exp(1) + std::exp(2.5) + 1), 1e-6);
+  EXPECT_TRUE(std::isfinite(stats.entropy));
+  ASSERT_EQ(stats.top.size(), 3u);  // banned tokens are not listed
+  EXPECT_EQ(stats.top[0].token, 2);
+  EXPECT_EQ(stats.top[2].token, 3);
+}
+
+TEST(Head, TopListsTheBestWithLowerIdsFirst) {
+  HeadRequest request;
+  request.top = 3;
+  const RowStats stats = reduce({2, 7, 2, 7, 1, 2}, request);
+  ASSERT_EQ(stats.top.size(), 3u);
+  EXPECT_EQ(stats.top[0].token, 1);
+  EXPECT_EQ(stats.top[1].token, 3);
+  EXPECT_EQ(stats.top[2].token, 0);
+  EXPECT_EQ(stats.top[2].logit, 2);
+}
+
+// How often each token is drawn over many keys.
+std::map<int32_t, double> frequencies(const std::vector<float>& logits, HeadRequest request, int draws = 20000) {
+  std::map<int32_t, double> counts;
+  request.keys.resize(1);
+  for (int i = 0; i < draws; ++i) {
+    request.keys[0] = {.seed = 3, .step = static_cast<uint32_t>(i)};
+    counts[reduce(logits, request).drawn] += 1.0 / draws;
+  }
+  return counts;
+}
+
+TEST(Head, DrawsFollowTheTemperedDistribution) {
+  HeadRequest request;
+  request.temperature = 2;
+  const auto found = frequencies({0, 2, 4}, request);
+  const double total = 1 + std::exp(1) + std::exp(2);
+  EXPECT_NEAR(found.at(0), 1 / total, 0.01);
+  EXPECT_NEAR(found.at(1), std::exp(1) / total, 0.01);
+  EXPECT_NEAR(found.at(2), std::exp(2) / total, 0.01);
+}
+
+TEST(Head, TopKAndTopPCutTheDistribution) {
+  HeadRequest request;
+  request.temperature = 1;
+  request.top_k = 2;
+  EXPECT_EQ(frequencies({1, 1, 1, 0}, request).size(), 2u);  // ids 0 and 1 of the three equals
+  EXPECT_EQ(frequencies({1, 1, 1, 0}, request).count(2), 0u);
+  request.top_k = 0;
+  request.top_p = 0.5f;  // 0.25 each: exactly two reach it
+  const auto two = frequencies({1, 1, 1, 1}, request);
+  EXPECT_EQ(two.size(), 2u);
+  EXPECT_EQ(two.count(1), 1u);
+  request.top_p = 0.51f;
+  EXPECT_EQ(frequencies({1, 1, 1, 1}, request).size(), 3u);
+  request.top_p = 1e-6f;  // never fewer than one
+  EXPECT_EQ(frequencies({0, 3, 1}, request).size(), 1u);
+}
+
+TEST(Head, TheDrawInvertsTheCumulativeMassInIdOrder) {
+  HeadRequest request;
+  request.temperature = 1;
+  request.keys = {{.seed = 42, .n_index = 1, .step = 7, .cell = 9}};
+  const double u = draw_uniform(request.keys[0]);
+  const std::vector<float> logits = {0.5f, -1.0f, 2.0f, 1.0f, 0.0f};
+  double total = 0, cumulative = 0;
+  for (const float z : logits) total += std::exp(double{z} - 2.0);
+  int32_t expected = -1;
+  for (size_t i = 0; expected < 0; ++i) {
+    cumulative += std::exp(double{logits[i]} - 2.0);
+    if (cumulative > u * total) expected = static_cast<int32_t>(i);
+  }
+  EXPECT_EQ(reduce(logits, request).drawn, expected);
+  EXPECT_EQ(reduce(logits, request).drawn_logit, logits[expected]);
+}
+
+TEST(Head, AVanishingTemperatureDrawsTheMaximum) {
+  HeadRequest request;
+  request.temperature = 1e-38f;
+  EXPECT_EQ(frequencies({0, 1, 1.0001f, -3}, request, 100).size(), 1u);
+}
+
+TEST(Head, BannedTokensAreNeverDrawn) {
+  HeadRequest request;
+  request.temperature = 5;
+  request.biases = {{0, -kInfinity}, {2, -kInfinity}};
+  const auto found = frequencies({9, 0, 9, 0}, request, 500);
+  EXPECT_EQ(found.count(0) + found.count(2), 0u);
+}
+
+TEST(Head, LogitsThatAreNotFiniteAreRefusedWithTheirRow) {
+  for (const float bad : {kInfinity, -kInfinity, std::nanf("")}) {
+    try {
+      reduce({0, bad, 1}, {}, 12);
+      FAIL();
+    } catch (const Error& failure) {
+      EXPECT_EQ(failure.kind(), ErrorKind::kCorrupt);
+      EXPECT_NE(std::string(failure.what()).find("12"), std::string::npos);
+    }
+  }
+}
+
+TEST(Head, BanningEveryTokenIsRefused) {
+  HeadRequest request;
+  request.biases = {{0, -kInfinity}, {1, -kInfinity}};
+  EXPECT_THROW(reduce({0, 1}, request), Error);
+}
+
+TEST(Head, RequestsThatContradictThemselvesAreRefused) {
+  const auto refused = [](auto spoil) {
+    HeadRequest request;
+    spoil(request);
+    EXPECT_THROW(check_head_request(request, 2, 10), Error);
+  };
+  EXPECT_NO_THROW(check_head_request({}, 2, 10));
+  refused([](HeadRequest& r) { r.temperature = -1; });
+  refused([](HeadRequest& r) { r.temperature = std::nanf(""); });
+  refused([](HeadRequest& r) { r.temperature = 1; });  // no keys
+  refused([](HeadRequest& r) { r.top_p = 0; });
+  refused([](HeadRequest& r) { r.top_p = 1.5f; });
+  refused([](HeadRequest& r) { r.top_k = -1; });
+  refused([](HeadRequest& r) { r.top = -1; });
+  refused([](HeadRequest& r) { r.targets = {1}; });
+  refused([](HeadRequest& r) { r.targets = {1, 10}; });
+  refused([](HeadRequest& r) { r.biases = {{10, 0.0f}}; });
+  refused([](HeadRequest& r) { r.biases = {{1, std::nanf("")}}; });
+  refused([](HeadRequest& r) { r.biases = {{1, kInfinity}}; });
+}
+
+}  // namespace
+}  // namespace pent

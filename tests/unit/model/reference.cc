@@ -1,0 +1,125 @@
+#include "unit/model/reference.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "model/denoiser.h"
+#include "model/families/family.h"
+
+namespace pent::test {
+namespace {
+
+using Rows = std::vector<std::vector<double>>;
+
+struct Net {
+  const ModelFiles& files;
+
+  // y = W x for every row.
+  Rows linear(const std::string& name, const Rows& x) const {
+    const TensorView& w = *files.weights->find(name);
+    std::vector<float> values(w.elements());
+    dequantize_rows(w, 0, w.rows(), values.data());
+    Rows y;
+    for (const auto& row : x) {
+      auto& out = y.emplace_back(w.rows(), 0.0);
+      for (int64_t n = 0; n < w.rows(); ++n) {
+        for (int64_t k = 0; k < w.cols(); ++k) out[n] += double{values[n * w.cols() + k]} * row[k];
+      }
+    }
+    return y;
+  }
+
+  Rows norm(const std::string& name, const Rows& x, double eps) const {
+    const TensorView& w = *files.weights->find(name);
+    std::vector<float> weight(w.elements());
+    dequantize_rows(w, 0, 1, weight.data());
+    Rows y = x;
+    for (auto& row : y) {
+      double sum = 0;
+      for (const double v : row) sum += v * v;
+      const double factor = 1 / std::sqrt(sum / row.size() + eps);
+      for (size_t i = 0; i < row.size(); ++i) row[i] *= factor * weight[i];
+    }
+    return y;
+  }
+};
+
+void rotate(Rows& x, const std::vector<int32_t>& positions, int head_dim, double theta) {
+  const int half = head_dim / 2;
+  for (size_t row = 0; row < x.size(); ++row) {
+    for (size_t head = 0; head < x[row].size(); head += head_dim) {
+      for (int i = 0; i < half; ++i) {
+        const double angle = positions[row] * std::pow(theta, -2.0 * i / head_dim);
+        const double a = x[row][head + i], b = x[row][head + i + half];
+        x[row][head + i] = a * std::cos(angle) - b * std::sin(angle);
+        x[row][head + i + half] = b * std::cos(angle) + a * std::sin(angle);
+      }
+    }
+  }
+}
+
+void add(Rows& x, const Rows& y) {
+  for (size_t i = 0; i < x.size(); ++i) {
+    for (size_t j = 0; j < x[i].size(); ++j) x[i][j] += y[i][j];
+  }
+}
+
+Rows attention(const ModelSpec& spec, const Rows& q, const Rows& k, const Rows& v, const std::function<bool(int, int)>& sees) {
+  Rows out(q.size(), std::vector<double>(q[0].size(), 0.0));
+  const int group = spec.n_heads / spec.n_kv_heads, d = spec.head_dim;
+  for (size_t i = 0; i < q.size(); ++i) {
+    for (int head = 0; head < spec.n_heads; ++head) {
+      std::vector<double> weights(k.size(), 0.0);
+      double total = 0;
+      for (size_t j = 0; j < k.size(); ++j) {
+        if (!sees(static_cast<int>(i), static_cast<int>(j))) continue;
+        double dot = 0;
+        for (int c = 0; c < d; ++c) dot += q[i][head * d + c] * k[j][head / group * d + c];
+        total += weights[j] = std::exp(dot / std::sqrt(double(d)));
+      }
+      for (size_t j = 0; j < k.size(); ++j) {
+        for (int c = 0; c < d; ++c) out[i][head * d + c] += weights[j] / total * v[j][head / group * d + c];
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<double> reference_logits(const ModelFiles& files, const std::vector<int32_t>& tokens,
+                                     const std::vector<int32_t>& positions, const std::function<bool(int, int)>& sees) {
+  const Net net{files};
+  const ModelSpec spec = read_spec(files);
+  const TensorNames& names = tensor_names(files, spec);
+  const TensorView& embedding = *files.weights->find(names.embedding);
+  Rows x;
+  for (const int32_t token : tokens) {
+    std::vector<float> row(spec.d_model);
+    dequantize_rows(embedding, token, token + 1, row.data());
+    x.emplace_back(row.begin(), row.end());
+  }
+  for (int layer = 0; layer < spec.n_layers; ++layer) {
+    const auto name = [&](const char* pattern) { return fmt::format(fmt::runtime(pattern), layer); };
+    const Rows h = net.norm(name(names.attn_norm), x, spec.rms_eps);
+    Rows q = net.linear(name(names.q), h), k = net.linear(name(names.k), h);
+    rotate(q, positions, spec.head_dim, spec.rope_theta);
+    rotate(k, positions, spec.head_dim, spec.rope_theta);
+    add(x, net.linear(name(names.attn_out), attention(spec, q, k, net.linear(name(names.v), h), sees)));
+    const Rows f = net.norm(name(names.ffn_norm), x, spec.rms_eps);
+    Rows gate = net.linear(name(names.gate), f);
+    const Rows up = net.linear(name(names.up), f);
+    for (size_t i = 0; i < gate.size(); ++i) {
+      for (size_t j = 0; j < gate[i].size(); ++j) gate[i][j] = gate[i][j] / (1 + std::exp(-gate[i][j])) * up[i][j];
+    }
+    add(x, net.linear(name(names.down), gate));
+  }
+  std::vector<double> logits;
+  for (const auto& row : net.linear(spec.tied_head ? names.embedding : names.head, net.norm(names.final_norm, x, spec.rms_eps))) {
+    for (const double z : row) logits.push_back(z * spec.logit_scale);
+  }
+  return logits;
+}
+
+}  // namespace pent::test
