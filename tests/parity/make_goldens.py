@@ -1,14 +1,22 @@
-"""Regenerates the golden files that the references give: all, or those of the parts named (random, tiny, smollm2)."""
+"""Regenerates the golden files that the references give: all, or those of the parts named (random, tiny, smollm2, tokenizer, gguf)."""
 
 import sys
 
 import common
+import make_gguf_goldens
+import make_tokenizer_goldens
 import random_reference
 import smollm2
 import tiny_goldens
 
+
+def tokenizer():
+    sys.argv[1:] = ["--smollm2", str(common.models_dir() / smollm2.FILE)]
+    make_tokenizer_goldens.main()
+
+
 PARTS = {"random": lambda: common.write_json(common.PARITY / "random.json", random_reference.vectors()),
-         "tiny": tiny_goldens.make, "smollm2": smollm2.make}
+         "tiny": tiny_goldens.make, "smollm2": smollm2.make, "tokenizer": tokenizer, "gguf": make_gguf_goldens.main}
 
 common.check_blas()
 for part in sys.argv[1:] or PARTS:
