@@ -65,15 +65,15 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
                                        int width, const TraceSink& trace, const CancelToken* cancel) {
   const ModelSpec& spec = model.denoiser->spec();
   const Tokenizer& tokenizer = *model.tokenizer;
-  GenerationOptions each = with_model_defaults(model, options);
   std::vector<std::unique_ptr<Sampler>> samplers;
   std::vector<SamplingParams> params;
   std::vector<int> prompt_tokens;
   for (const BatchItem& item : items) {
-    each.seed = item.seed;
-    each.n_index = item.n_index;
     std::vector<TokenId> prompt = or_start_token(item.prompt, spec);
     prompt_tokens.push_back(static_cast<int>(prompt.size()));
+    GenerationOptions each = with_model_defaults(model, options, prompt_tokens.back());
+    each.seed = item.seed;
+    each.n_index = item.n_index;
     params.push_back(resolve(each, spec, prompt_tokens.back()));
     samplers.push_back(make_sampler(std::move(prompt), params.back(), spec));
   }

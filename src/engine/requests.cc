@@ -17,13 +17,16 @@ std::optional<int> get_small_int(const Json& object, const char* key, const std:
 
 }  // namespace
 
-GenerationOptions with_model_defaults(const Model& model, GenerationOptions options) {
+GenerationOptions with_model_defaults(const Model& model, GenerationOptions options, int prompt_tokens) {
   const Json& config = model.files.generation_config;
   if (!options.preset.empty() || !config.is_object()) return options;
   const std::string where = model.files.where + ": generation_config.json";
   const auto keep = [](auto& option, const auto& from_file) {
     if (!option) option = from_file;
   };
+  if (const auto tokens = get_small_int(config, "max_new_tokens", where); tokens && !options.max_tokens)
+    if (const int room = model.denoiser->spec().max_positions - prompt_tokens; room > 0)
+      options.max_tokens = std::min(*tokens, room);
   if (get_bool(config, "do_sample", where).value_or(true)) {
     keep(options.temperature, get_number(config, "temperature", where));
     keep(options.top_p, get_number(config, "top_p", where));

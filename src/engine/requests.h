@@ -10,8 +10,9 @@
 
 namespace pent {
 
-// Fills what is unset from generation_config.json, unless a preset was named.
-GenerationOptions with_model_defaults(const Model& model, GenerationOptions options);
+// Fills what is unset from generation_config.json, unless a preset was named. Its max_new_tokens is lowered to what a prompt
+// of prompt_tokens leaves of the context.
+GenerationOptions with_model_defaults(const Model& model, GenerationOptions options, int prompt_tokens);
 
 // The text of a completion without special tokens, cut before the first of the stop strings. `kept`: how many of the tokens
 // that text needs (the last one may reach into the stop string).

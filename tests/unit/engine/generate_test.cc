@@ -88,10 +88,12 @@ TEST(Generate, PaddingOfTheVocabularyIsNeverWritten) {
 TEST(Generate, GenerationConfigFillsWhatIsUnsetUnlessAPresetIsNamed) {
   Model model = fake_model(fake_diffusion_spec());
   model.files.generation_config = {{"steps", 5}, {"temperature", 0.5}, {"top_k", 3}, {"block_length", 8}};
-  EXPECT_EQ(generate(model, {1}, {.max_tokens = 20}).nfe <= 5, true);
+  EXPECT_LE(generate(model, {1}, {.max_tokens = 20}).nfe, 5);
   EXPECT_EQ(generate(model, {1}, {.preset = "llada", .max_tokens = 6, .steps = 2}).nfe, 2);
   model.files.generation_config["threshold"] = 0.5;
   EXPECT_NO_THROW(generate(model, {1}, {.max_tokens = 20, .steps = 4})) << "the caller's steps go over the file's threshold";
+  model.files.generation_config = {{"max_new_tokens", 600}};
+  EXPECT_EQ(generate(model, Ids(505, 1), {}).nfe, 7) << "the file's length gives way to the context";
   model.files.generation_config = {{"temperature", "warm"}};
   EXPECT_THROW(generate(model, {1}, {}), Error);
 }
