@@ -1,0 +1,120 @@
+// pent inspect: what a model is, without packing its weights; or why it is refused.
+#include <CLI/CLI.hpp>
+#include <map>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "cli/command.h"
+#include "cli/options.h"
+#include "sample/preset.h"
+
+namespace pent::cli {
+namespace {
+
+struct Arguments {
+  std::string model;
+  bool json = false;
+};
+
+Json shapes(const ModelSpec& spec) {
+  return {{"attention", spec.attention == AttentionKind::kFull ? "full" : "causal"},
+          {"layers", spec.n_layers},
+          {"width", spec.d_model},
+          {"heads", spec.n_heads},
+          {"kv_heads", spec.n_kv_heads},
+          {"head_dim", spec.head_dim},
+          {"ffn", spec.ffn_dim},
+          {"vocabulary", spec.vocab_size},
+          {"context", spec.max_positions},
+          {"rope_theta", spec.rope_theta},
+          {"tied_head", spec.tied_head}};
+}
+
+// Elements per stored format, in the order of first appearance.
+Json stored_formats(const WeightSource& weights, int64_t& bytes) {
+  Json formats = Json::object();
+  for (const std::string& name : weights.names()) {
+    const TensorView* tensor = weights.find(name);
+    if (!tensor) continue;
+    const char* format = dtype_info(tensor->dtype).name;
+    formats[format] = formats.value(format, int64_t{0}) + tensor->elements();
+    bytes += static_cast<int64_t>(tensor->bytes.size());
+  }
+  return formats;
+}
+
+// What a run will hold. Int8 weights carry one float32 scale for each group of 32; keys and values are float32.
+Json memory_plan(const ModelSpec& spec, int64_t stored_bytes) {
+  const auto parameters = static_cast<double>(spec.parameters());
+  const int64_t kv_per_token = int64_t{2} * spec.n_layers * spec.n_kv_heads * spec.head_dim * int64_t{sizeof(float)};
+  return {{"stored_bytes", stored_bytes},
+          {"packed_bytes", static_cast<int64_t>(parameters * (1 + 4.0 / 32))},
+          {"precise_bytes", static_cast<int64_t>(parameters * 4)},
+          {"kv_bytes_per_token", kv_per_token},
+          {"kv_bytes_at_context", kv_per_token * spec.max_positions}};
+}
+
+void print_plain(const Json& facts) {
+  const auto line = [](const char* key, const std::string& value) { fmt::print("{:<14}{}\n", key, value); };
+  const auto size = [&](const char* key) { return human_bytes(facts["memory"][key].get<double>()); };
+  line("model", facts["model"].get<std::string>());
+  line("family", facts["family"].get<std::string>());
+  line("parameters", fmt::format("{:.1f} M", facts["parameters"].get<double>() / 1e6));
+  for (const auto& [key, value] : facts["shapes"].items()) {
+    line(key.c_str(), value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  for (const auto& [key, value] : facts["tokens"].items()) line(key.c_str(), value.dump());
+  for (const auto& [format, elements] : facts["stored"].items()) {
+    line("stored as", fmt::format("{} ({:.1f} M elements)", format, elements.get<double>() / 1e6));
+  }
+  line("memory", fmt::format("{} int8, {} with --precise; keys and values {} a token, {} for the whole context",
+                             size("packed_bytes"), size("precise_bytes"), size("kv_bytes_per_token"),
+                             size("kv_bytes_at_context")));
+  line("template", facts["chat_template"].get<bool>() ? "chat" : "none");
+  std::string names;
+  for (const Json& preset : facts["presets"]) names += (names.empty() ? "" : ", ") + preset.get<std::string>();
+  line("presets", names + fmt::format(" (default {})", facts["default_preset"].get<std::string>()));
+}
+
+int run(const Arguments& args) {
+  const ModelFiles files = find_files({.model = args.model});
+  const ModelSpec spec = read_spec(files);
+  int64_t stored_bytes = 0;
+  const Json formats = stored_formats(*files.weights, stored_bytes);
+  Json names = Json::array();
+  for (const Preset& preset : presets()) {
+    if (preset.diffusion == spec.is_diffusion()) names.push_back(preset.name);
+  }
+  Json tokens = Json::object();
+  for (const auto& [key, id] : {std::pair("mask", spec.mask_id), {"bos", spec.bos_id}, {"eos", spec.eos_id},
+                                {"pad", spec.pad_id}}) {
+    if (id >= 0) tokens[std::string(key) + "_id"] = id;
+  }
+  tokens["stop_ids"] = spec.stop_ids;
+  const Json facts = {{"schema", 1},
+                      {"model", files.where},
+                      {"family", spec.family},
+                      {"mode", spec.is_diffusion() ? "diffusion" : "ar"},
+                      {"parameters", spec.parameters()},
+                      {"shapes", shapes(spec)},
+                      {"tokens", std::move(tokens)},
+                      {"stored", formats},
+                      {"memory", memory_plan(spec, stored_bytes)},
+                      {"chat_template", !files.chat_template.empty()},
+                      {"presets", std::move(names)},
+                      {"default_preset", spec.default_preset}};
+  if (args.json) fmt::print("{}\n", to_json_line(facts));
+  else print_plain(facts);
+  return 0;
+}
+
+}  // namespace
+
+Action define_inspect(CLI::App& app) {
+  auto args = std::make_shared<Arguments>();
+  app.add_option("FILE", args->model, "a directory, a .gguf file or a name; default: the embedded model");
+  app.add_flag("--json", args->json, "one JSON document");
+  return [args] { return run(*args); };
+}
+
+}  // namespace pent::cli

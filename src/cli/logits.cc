@@ -1,0 +1,60 @@
+// pent logits: one forward over given tokens, every row's logits to a NumPy file. The door through which parity with other
+// implementations is checked.
+#include <CLI/CLI.hpp>
+#include <charconv>
+
+#include "base/error.h"
+#include "cli/attention_mask.h"
+#include "cli/command.h"
+#include "cli/npy.h"
+#include "cli/options.h"
+
+namespace pent::cli {
+namespace {
+
+struct Arguments {
+  ModelOptions model;
+  std::string tokens;
+  std::string mask;
+  std::string out;
+};
+
+int run(const Arguments& args) {
+  const std::vector<TokenId> tokens = parse_ids(text_argument(args.tokens), "--tokens");
+  if (tokens.empty()) throw error(ErrorKind::kInvalidArgument, "--tokens is empty; expected ids such as 13,7,42");
+  const std::optional<AttentionMask> asked =
+      args.mask.empty() ? std::nullopt : std::optional(parse_attention_mask(args.mask));
+  LoadedModel loaded = load(args.model);
+  Denoiser& denoiser = *loaded.model.denoiser;
+  const ModelSpec& spec = denoiser.spec();
+  const auto n = static_cast<int32_t>(tokens.size());
+  if (n > spec.max_positions) {
+    throw error(ErrorKind::kInvalidArgument, "--tokens has {} ids; the context of {} holds {}", n, loaded.model.name,
+                spec.max_positions);
+  }
+  const AttentionMask mask = asked.value_or(AttentionMask{
+      .kind = spec.attention == AttentionKind::kFull ? AttentionMask::Kind::kFull : AttentionMask::Kind::kCausal});
+  const int32_t sequence = denoiser.open_sequence(n);
+  const PassPlan plan = make_pass_plan(mask, sequence, tokens);
+  HeadRequest request;
+  request.full_logits = true;
+  PassResult result;
+  denoiser.forward(plan, request, result);
+  write_npy(args.out, result.logits, n, spec.vocab_size);
+  fmt::print(stderr, "{}: float32 [{}, {}]\n", args.out, n, spec.vocab_size);
+  return 0;
+}
+
+}  // namespace
+
+Action define_logits(CLI::App& app) {
+  auto args = std::make_shared<Arguments>();
+  app.add_option("--tokens", args->tokens, "the ids, separated by commas; - is standard input")->required();
+  app.add_option("--out", args->out, "the .npy file to write, float32 [tokens, vocabulary]")->required();
+  app.add_option("--mask", args->mask,
+                 "causal, full, or block:B[:P] (blocks of B after a causal prefix of P); default: the model's own");
+  add_model_options(app, args->model);
+  return [args] { return run(*args); };
+}
+
+}  // namespace pent::cli

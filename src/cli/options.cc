@@ -1,0 +1,124 @@
+// Options that several verbs share. Ranges are checked where they are used (sample/preset.cc), so that the server and
+// the command line refuse the same values in the same words; here only words are checked.
+#include "cli/options.h"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <iostream>
+#include <iterator>
+
+#include "base/error.h"
+#include "base/mapped_file.h"
+#include "cli/embedded.h"
+
+namespace pent::cli {
+namespace {
+
+constexpr size_t kInputLimit = size_t{256} << 20;
+
+std::string read_stdin() {
+  std::string text;
+  char buffer[1 << 16];
+  while (std::cin.read(buffer, sizeof buffer) || std::cin.gcount() > 0) {
+    text.append(buffer, static_cast<size_t>(std::cin.gcount()));
+    if (text.size() > kInputLimit) {
+      throw error(ErrorKind::kResourceExhausted, "standard input is longer than {}", human_bytes(kInputLimit));
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+void add_model_option(CLI::App& app, ModelOptions& options) {
+  app.add_option("-m,--model", options.model,
+                 "a Hugging Face directory, a .gguf file, or a name from `pent models`; default: the embedded model");
+}
+
+void add_model_options(CLI::App& app, ModelOptions& options) {
+  add_model_option(app, options);
+  app.add_option("--threads", options.threads, "threads; default: what this process may use")
+      ->check(CLI::Range(1, 1024));
+  app.add_flag("--precise", options.precise, "weights and arithmetic in float32: slower, the path of parity");
+}
+
+void add_generation_options(CLI::App& app, RunOptions& options) {
+  add_model_options(app, options.model);
+  GenerationOptions& g = options.generation;
+  app.add_option("--preset", g.preset, "a decoding method from `pent presets`; default: the model's own");
+  app.add_option("--mode", options.mode, "auto, ar or diffusion; auto is what the model is")
+      ->check(CLI::IsMember({"auto", "ar", "diffusion"}));
+  app.add_option("--max-tokens", g.max_tokens, "the canvas of a diffusion model, the budget of an autoregressive one");
+  app.add_option("--block-length", g.block_length, "cells that are decided together before the next ones");
+  auto* steps = app.add_option("--steps", g.steps, "denoising steps in total");
+  app.add_option("--steps-per-block", g.steps_per_block, "denoising steps for each block")->excludes(steps);
+  app.add_option("--threshold", g.threshold, "commit every cell at least this probable");
+  app.add_option("--temperature", g.temperature, "0: the most probable token; 1: as the model says");
+  app.add_option("--top-p", g.top_p, "draw from the smallest set with this probability");
+  app.add_option("--top-k", g.top_k, "draw from the k most probable tokens; 0: from all");
+  app.add_option("--score", g.score, "which cell goes first")
+      ->check(CLI::IsMember({"prob", "entropy", "margin", "random"}));
+  app.add_option("--seed", g.seed, "same seed, same text; at most 2^53")
+      ->check(CLI::Range(uint64_t{0}, uint64_t{1} << 53));
+  // One value for each --stop, so that a PROMPT may follow it.
+  app.add_option("--stop", g.stop, "end before this text; may be repeated")->take_all()->expected(1)->allow_extra_args(false);
+  app.add_option("--max-nfe", g.max_nfe, "end after this many forward passes");
+  app.add_option("--deadline-ms", g.deadline_ms, "end after this time with what is there");
+}
+
+LoadedModel load(const ModelOptions& options) {
+  LoadedModel loaded;
+  loaded.pool = std::make_unique<ThreadPool>(options.threads);
+  loaded.model = load_model(options.model, embedded_models(), *loaded.pool, NativeOptions{.precise = options.precise});
+  return loaded;
+}
+
+ModelFiles find_files(const ModelOptions& options) { return find_model(options.model, embedded_models()); }
+
+void check_mode(const std::string& mode, const ModelSpec& spec, const std::string& model) {
+  if (mode == "ar" && spec.is_diffusion()) {
+    throw error(ErrorKind::kInvalidArgument, "--mode ar: {} is a diffusion model ({})", model, spec.family);
+  }
+  if (mode == "diffusion" && !spec.is_diffusion()) {
+    throw error(ErrorKind::kInvalidArgument, "--mode diffusion: {} is an autoregressive model ({})", model, spec.family);
+  }
+}
+
+std::string text_argument(const std::string& argument) { return argument == "-" ? read_stdin() : argument; }
+
+std::string file_argument(const std::string& argument) {
+  return argument == "-" ? read_stdin() : read_file(argument, kInputLimit);
+}
+
+std::vector<TokenId> parse_ids(std::string_view text, const std::string& what) {
+  std::vector<TokenId> ids;
+  const char* p = text.data();
+  const char* end = p + text.size();
+  while (p != end) {
+    if (std::string_view(" \t\r\n,[]").find(*p) != std::string_view::npos) {
+      ++p;
+      continue;
+    }
+    TokenId id = 0;
+    const auto [next, problem] = std::from_chars(p, end, id);
+    if (problem != std::errc() || id < 0) {
+      throw error(ErrorKind::kInvalidArgument, "{}: '{}' is not a token id; expected ids such as 13,7,42", what,
+                  printable(std::string_view(p, std::min<size_t>(end - p, 16))));
+    }
+    ids.push_back(id);
+    p = next;
+  }
+  return ids;
+}
+
+std::string human_bytes(double bytes) {
+  const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  int unit = 0;
+  while (bytes >= 1024 && unit < 4) {
+    bytes /= 1024;
+    ++unit;
+  }
+  return unit == 0 ? fmt::format("{:.0f} B", bytes) : fmt::format("{:.1f} {}", bytes, units[unit]);
+}
+
+}  // namespace pent::cli

@@ -1,0 +1,53 @@
+// Options that several verbs share, in the same words everywhere (design/cli).
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "engine/model.h"
+#include "sample/options.h"
+
+namespace CLI {
+class App;
+}
+
+namespace pent::cli {
+
+struct ModelOptions {
+  std::string model;     // empty: the embedded default
+  int threads = 0;       // 0: what the process may use
+  bool precise = false;
+};
+void add_model_option(CLI::App& app, ModelOptions& options);    // -m only: verbs that need no weights
+void add_model_options(CLI::App& app, ModelOptions& options);   // -m, --threads, --precise
+
+struct RunOptions {
+  ModelOptions model;
+  GenerationOptions generation;
+  std::string mode = "auto";
+};
+void add_generation_options(CLI::App& app, RunOptions& options);
+
+// The model with a pool that lives as long as it does.
+struct LoadedModel {
+  std::unique_ptr<ThreadPool> pool;
+  Model model;
+};
+LoadedModel load(const ModelOptions& options);
+ModelFiles find_files(const ModelOptions& options);
+
+// Refuses --mode ar for a diffusion model and the other way round; throws kInvalidArgument.
+void check_mode(const std::string& mode, const ModelSpec& spec, const std::string& model);
+
+// A positional TEXT: itself, or all of standard input for "-".
+std::string text_argument(const std::string& argument);
+// A positional FILE: its content, or standard input for "-".
+std::string file_argument(const std::string& argument);
+
+// Token ids as people write them: a JSON array, or numbers separated by commas or blanks. `what` names them in errors.
+std::vector<TokenId> parse_ids(std::string_view text, const std::string& what);
+
+// 1536 -> "1.5 KiB".
+std::string human_bytes(double bytes);
+
+}  // namespace pent::cli

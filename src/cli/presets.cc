@@ -1,0 +1,50 @@
+// pent presets: the named decoding methods.
+#include <CLI/CLI.hpp>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "cli/command.h"
+#include "sample/preset.h"
+
+namespace pent::cli {
+namespace {
+
+Json to_json(const Preset& preset) {
+  Json out = {{"name", preset.name},           {"summary", preset.summary},
+              {"source", preset.source},       {"mode", preset.diffusion ? "diffusion" : "ar"},
+              {"max_tokens", preset.max_tokens}};
+  if (preset.block_length > 0) out["block_length"] = preset.block_length;
+  if (preset.steps > 0) out["steps"] = preset.steps;
+  if (preset.threshold > 0) out["threshold"] = preset.threshold;
+  if (preset.diffusion) out["score"] = to_string(preset.score);
+  out["temperature"] = preset.temperature;
+  out["top_p"] = preset.top_p;
+  out["top_k"] = preset.top_k;
+  return out;
+}
+
+std::string settings(const Preset& preset) {
+  std::string text = fmt::format("--max-tokens {}", preset.max_tokens);
+  if (preset.block_length > 0) text += fmt::format(" --block-length {}", preset.block_length);
+  if (preset.steps > 0) text += fmt::format(" --steps {}", preset.steps);
+  if (preset.threshold > 0) text += fmt::format(" --threshold {}", preset.threshold);
+  return text + fmt::format(" --temperature {}", preset.temperature);
+}
+
+}  // namespace
+
+Action define_presets(CLI::App& app) {
+  auto json = std::make_shared<bool>(false);
+  app.add_flag("--json", *json, "one JSON document");
+  return [json] {
+    Json list = Json::array();
+    for (const Preset& preset : presets()) {
+      if (*json) list.push_back(to_json(preset));
+      else fmt::print("{:<12}{}\n{:12}{}\n{:12}{}\n", preset.name, preset.summary, "", preset.source, "", settings(preset));
+    }
+    if (*json) fmt::print("{}\n", to_json_line(Json{{"schema", 1}, {"presets", std::move(list)}}));
+    return 0;
+  };
+}
+
+}  // namespace pent::cli

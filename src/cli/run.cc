@@ -1,0 +1,71 @@
+// pent run: text from a prompt, or a chat.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+#include "base/error.h"
+#include "cli/answer.h"
+#include "cli/chat.h"
+#include "cli/command.h"
+#include "cli/options.h"
+
+namespace pent::cli {
+namespace {
+
+struct Arguments {
+  RunOptions run;
+  OutputOptions output;
+  std::string prompt;
+  bool prompt_given = false;
+  std::string system;
+  bool raw = false;
+  int number = 1;
+};
+
+int run(const Arguments& args) {
+  const bool chatting = !args.prompt_given && is_terminal(STDIN_FILENO);
+  if (chatting && (args.output.json || args.number > 1)) {
+    throw error(ErrorKind::kInvalidArgument, "{} needs a PROMPT", args.output.json ? "--json" : "-n");
+  }
+  const std::string text = chatting ? "" : text_argument(args.prompt_given ? args.prompt : "-");
+  LoadedModel loaded = load(args.run.model);
+  Model& model = loaded.model;
+  check_mode(args.run.mode, model.denoiser->spec(), model.name);
+  Presenter presenter(model, args.output, args.run.generation);
+  int code = 0;
+  if (chatting) {
+    code = chat(model, {.generation = args.run.generation, .system = args.system, .raw = args.raw}, presenter);
+  } else {
+    const std::vector<TokenId> prompt = make_prompt(model, text, args.system, args.raw);
+    GenerationOptions options = args.run.generation;
+    for (int n = 0; n < args.number && code == 0; ++n) {
+      options.n_index = static_cast<uint32_t>(n);
+      const TraceSink trace = presenter.begin(static_cast<int>(prompt.size()));
+      const Generation generation = generate(model, prompt, options, trace, &interrupt_token());
+      if (n > 0 && !args.output.json) fmt::print("\n");
+      presenter.end(generation, generation.text);
+      if (args.output.json) fmt::print("{}\n", to_json_line(to_json(generation, model.name)));
+      code = exit_code(generation);
+    }
+  }
+  presenter.close();
+  return code;
+}
+
+}  // namespace
+
+Action define_run(CLI::App& app) {
+  auto args = std::make_shared<Arguments>();
+  auto* prompt = app.add_option("PROMPT", args->prompt, "the prompt; - is standard input; none on a terminal: chat");
+  app.add_option("--system", args->system, "the system message, for models with a chat template");
+  app.add_flag("--raw", args->raw, "the prompt as it is, without the chat template");
+  app.add_option("-n", args->number, "answers to write")->check(CLI::Range(1, 1 << 20));
+  add_generation_options(app, args->run);
+  add_output_options(app, args->output);
+  return [args, prompt] {
+    args->prompt_given = prompt->count() > 0;
+    return run(*args);
+  };
+}
+
+}  // namespace pent::cli
