@@ -11,6 +11,7 @@ namespace {
 constexpr const KernelSet* kSets[] = {
     &scalar::kKernels,
 #if defined(PENT_X86_KERNELS)
+    &avx2::kKernels,
     &avx512::kKernels,
 #endif
 };
