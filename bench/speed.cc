@@ -54,7 +54,8 @@ void matmul(benchmark::State& state, const KernelSet& set, PackedMatrix::Format 
     }
     benchmark::ClobberMemory();
   }
-  state.SetBytesProcessed(static_cast<int64_t>(state.iterations()) * PackedMatrix::bytes_needed(format, n, k));
+  if (rows == 1)
+    state.SetBytesProcessed(static_cast<int64_t>(state.iterations()) * PackedMatrix::bytes_needed(format, n, k));
   state.counters["ops_per_second"] = benchmark::Counter(static_cast<double>(2 * rows * n * k),
                                                         benchmark::Counter::kIsIterationInvariantRate);
 }
