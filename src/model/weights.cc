@@ -1,9 +1,11 @@
 // Loading: every tensor the spec calls for is found, checked, dequantised and packed, panel by panel on all threads.
-// Tensors that nobody asked for are ignored (rotary tables, extra heads).
+// A tensor that nobody asked for is refused, rotary tables and the like apart: it would change the published result.
 #include "model/weights.h"
 
 #include <algorithm>
 #include <cmath>
+#include <set>
+#include <string>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -43,6 +45,7 @@ class Loader {
     const TensorView* head = spec_.tied_head ? weights.embedding : find(names_.head, {spec_.vocab_size, d});
     weights.head = pack({{head}});
     for (int layer = 0; layer < spec_.n_layers; ++layer) weights.blocks.push_back(load_block(layer));
+    check_nothing_left();
     files_.weights->check_intact();
     return weights;
   }
@@ -74,7 +77,8 @@ class Loader {
     return block;
   }
 
-  const TensorView* find(const std::string& name, const std::vector<int64_t>& shape) const {
+  const TensorView* find(const std::string& name, const std::vector<int64_t>& shape) {
+    used_.insert(name);
     const TensorView* tensor = files_.weights->find(name);
     if (tensor == nullptr) {
       throw error(ErrorKind::kCorrupt, "{}: tensor '{}' is missing", files_.weights->describe(), name);
@@ -103,6 +107,16 @@ class Loader {
     }
   }
 
+  void check_nothing_left() const {
+    for (const std::string& name : files_.weights->names()) {
+      const auto is = [&](const char* suffix) { return name.ends_with(suffix); };
+      if (used_.contains(name) || is("rotary_emb.inv_freq") || is("attn.bias") || is("attn.masked_bias")) continue;
+      if (spec_.tied_head && name == names_.head) continue;  // some writers repeat the embedding
+      throw error(ErrorKind::kUnsupported, "{}: tensor '{}' has no place in family {}", files_.weights->describe(), name,
+                  spec_.family);
+    }
+  }
+
   void check_finite(const TensorView& tensor) const {
     pool_.parallel_for(tensor.rows(), 256, [&](int64_t begin, int64_t end, int) {
       std::vector<float> row(tensor.cols());
@@ -110,7 +124,7 @@ class Loader {
     });
   }
 
-  std::vector<float> vector(const std::string& name) const {
+  std::vector<float> vector(const std::string& name) {
     std::vector<float> values(spec_.d_model);
     read_rows(*find(name, {spec_.d_model}), 0, 1, values.data());
     return values;
@@ -144,6 +158,7 @@ class Loader {
   const TensorNames& names_;
   PackedMatrix::Format format_;
   ThreadPool& pool_;
+  std::set<std::string> used_;
 };
 
 }  // namespace

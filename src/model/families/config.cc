@@ -107,7 +107,7 @@ void read_stop_ids(const ModelFiles& files, ModelSpec& spec) {
   if (!spec.stop_ids.empty()) spec.eos_id = spec.stop_ids.front();
 }
 
-ModelSpec read_gguf_spec(const ModelFiles& files, const std::string& arch) {
+ModelSpec read_gguf_spec(const ModelFiles& files, const std::string& arch, AttentionKind attention) {
   const GgufFile& gguf = *files.gguf;
   const auto optional_size = [&](const std::string& key, int64_t fallback) {
     return checked_size(gguf.get_int(key).value_or(fallback), key.c_str(), files.where);
@@ -150,6 +150,10 @@ ModelSpec read_gguf_spec(const ModelFiles& files, const std::string& arch) {
     unsupported(arch + ".attention.value_length", "not the key length");
   }
   if (gguf.get_int(arch + ".expert_count").value_or(0) != 0) unsupported(arch + ".expert_count", "not 0");
+  const bool causal = gguf.get_bool(arch + ".attention.causal").value_or(attention == AttentionKind::kCausal);
+  if (causal != (attention == AttentionKind::kCausal)) unsupported(arch + ".attention.causal", causal ? "true" : "false");
+  if (gguf.get_bool("diffusion.shift_logits").value_or(false)) unsupported("diffusion.shift_logits", "true");
+  spec.attention = attention;
   spec.bos_id = token("bos_token_id");
   spec.eos_id = token("eos_token_id");
   spec.pad_id = token("padding_token_id");

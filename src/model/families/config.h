@@ -39,8 +39,9 @@ class ConfigReader {
 void read_stop_ids(const ModelFiles& files, ModelSpec& spec);
 void add_stop(ModelSpec& spec, int32_t token);  // unless it is there, or negative
 
-// The dimensions, RoPE base, special ids of a GGUF whose architecture is `arch`; attention and presets are the family's.
-ModelSpec read_gguf_spec(const ModelFiles& files, const std::string& arch);
+// The dimensions, RoPE base, special ids of a GGUF whose architecture is `arch`. Refuses another attention than the
+// family's.
+ModelSpec read_gguf_spec(const ModelFiles& files, const std::string& arch, AttentionKind attention);
 
 // Throws kCorrupt, naming what contradicts what: heads that do not divide, token ids outside the vocabulary, …
 void check_spec(const ModelSpec& spec, const std::string& where);

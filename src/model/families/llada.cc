@@ -64,7 +64,7 @@ ModelSpec read_hf_spec(const ModelFiles& files) {
 }
 
 ModelSpec read(const ModelFiles& files) {
-  ModelSpec spec = files.gguf ? read_gguf_spec(files, "llada") : read_hf_spec(files);
+  ModelSpec spec = files.gguf ? read_gguf_spec(files, "llada", AttentionKind::kFull) : read_hf_spec(files);
   spec.family = kLladaFamily.name;
   spec.attention = AttentionKind::kFull;
   spec.default_preset = "llada";

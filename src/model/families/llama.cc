@@ -58,7 +58,7 @@ ModelSpec read_hf_spec(const ModelFiles& files) {
 }
 
 ModelSpec read(const ModelFiles& files) {
-  ModelSpec spec = files.gguf ? read_gguf_spec(files, "llama") : read_hf_spec(files);
+  ModelSpec spec = files.gguf ? read_gguf_spec(files, "llama", AttentionKind::kCausal) : read_hf_spec(files);
   spec.family = kLlamaFamily.name;
   spec.attention = AttentionKind::kCausal;
   spec.mask_id = -1;

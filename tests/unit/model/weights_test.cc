@@ -1,0 +1,272 @@
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <list>
+
+#include "base/error.h"
+#include "model/denoiser.h"
+#include "model/families/family.h"
+#include "model/synth.h"
+
+namespace pent {
+namespace {
+
+ModelSpec tiny_spec(const std::string& family) {
+  ModelSpec spec;
+  spec.family = family;
+  spec.vocab_size = 50;
+  spec.n_heads = 4;
+  spec.n_kv_heads = 2;
+  spec.head_dim = 8;
+  spec.d_model = 32;
+  spec.ffn_dim = 40;
+  spec.n_layers = 2;
+  spec.max_positions = 64;
+  spec.mask_id = family == "llada" ? 49 : -1;
+  spec.eos_id = 1;
+  spec.stop_ids = {1};
+  return spec;
+}
+
+// Tensors that a test may add, take away and change; also stands in for a GGUF file.
+class EditableWeights : public GgufFile {
+ public:
+  struct Tensor {
+    std::string name;
+    std::vector<int64_t> shape;
+    std::vector<float> values;
+    TensorView view;
+  };
+
+  explicit EditableWeights(const WeightSource& from) {
+    for (const std::string& name : from.names()) {
+      const TensorView& view = *from.find(name);
+      std::vector<float> values(view.elements());
+      dequantize_rows(view, 0, view.rows(), values.data());
+      add(name, view.shape, std::move(values));
+    }
+  }
+  void add(const std::string& name, std::vector<int64_t> shape, std::vector<float> values) {
+    Tensor& tensor = tensors_.emplace_back(Tensor{name, std::move(shape), std::move(values), {}});
+    refresh(tensor);
+  }
+  void remove(const std::string& name) {
+    tensors_.remove_if([&](const Tensor& tensor) { return tensor.name == name; });
+  }
+  Tensor& at(const std::string& name) {
+    return *std::find_if(tensors_.begin(), tensors_.end(), [&](const Tensor& tensor) { return tensor.name == name; });
+  }
+  std::list<Tensor>& tensors() { return tensors_; }
+  static void refresh(Tensor& tensor) {
+    tensor.view = {tensor.name, DType::kF32, tensor.shape, std::as_bytes(std::span(tensor.values))};
+  }
+
+  std::vector<std::string> names() const override {
+    std::vector<std::string> names;
+    for (const Tensor& tensor : tensors_) names.push_back(tensor.name);
+    return names;
+  }
+  const TensorView* find(std::string_view name) const override {
+    for (const Tensor& tensor : tensors_) {
+      if (tensor.name == name) return &tensor.view;
+    }
+    return nullptr;
+  }
+  std::string describe() const override { return "edited.file"; }
+  void check_intact() const override {}
+
+  int version() const override { return 3; }
+  const std::map<std::string, GgufValue>& metadata() const override { return metadata_; }
+  std::optional<int64_t> get_int(const std::string& key) const override { return get<int64_t>(key); }
+  std::optional<double> get_number(const std::string& key) const override { return get<double>(key); }
+  std::optional<bool> get_bool(const std::string& key) const override { return get<bool>(key); }
+  std::optional<std::string> get_string(const std::string& key) const override { return get<std::string>(key); }
+  const std::vector<std::string>* get_strings(const std::string&) const override { return nullptr; }
+  const std::vector<int64_t>* get_ints(const std::string&) const override { return nullptr; }
+  std::map<std::string, GgufValue> metadata_;
+
+ private:
+  template <typename T>
+  std::optional<T> get(const std::string& key) const {
+    const auto found = metadata_.find(key);
+    return found == metadata_.end() ? std::nullopt : std::optional(std::get<T>(found->second));
+  }
+  std::list<Tensor> tensors_;
+};
+
+struct Edited {
+  ModelFiles files;
+  std::shared_ptr<EditableWeights> weights;
+};
+
+Edited editable(const std::string& family) {
+  Edited edited;
+  edited.files = make_random_model(tiny_spec(family), 3);
+  edited.weights = std::make_shared<EditableWeights>(*edited.files.weights);
+  edited.files.weights = edited.weights;
+  return edited;
+}
+
+std::vector<float> logits_of(const ModelFiles& files) {
+  ThreadPool pool(1);
+  const auto denoiser = load_native(files, pool, {.precise = true});
+  const int32_t sequence = denoiser->open_sequence(8);
+  PassPlan plan;
+  plan.add_full(sequence, std::vector<int32_t>{3, 1, 4, 1, 5, 9, 2, 6});
+  plan.head_rows = {0, 1, 2, 3, 4, 5, 6, 7};
+  HeadRequest request;
+  request.full_logits = true;
+  PassResult result;
+  denoiser->forward(plan, request, result);
+  return result.logits;
+}
+
+void expect_refused(const std::string& family, ErrorKind kind, const std::string& words,
+                    const std::function<void(EditableWeights&)>& spoil) {
+  const Edited edited = editable(family);
+  spoil(*edited.weights);
+  try {
+    logits_of(edited.files);
+    ADD_FAILURE() << "accepted: " << words;
+  } catch (const Error& failure) {
+    EXPECT_EQ(failure.kind(), kind) << failure.what();
+    EXPECT_NE(std::string(failure.what()).find(words), std::string::npos) << failure.what();
+    EXPECT_NE(std::string(failure.what()).find("edited.file"), std::string::npos) << failure.what();
+  }
+}
+
+TEST(Weights, AMissingTensorIsNamed) {
+  for (const char* name : {"model.transformer.wte.weight", "model.transformer.ff_out.weight",
+                           "model.transformer.blocks.1.up_proj.weight"}) {
+    expect_refused("llada", ErrorKind::kCorrupt, name, [&](EditableWeights& weights) { weights.remove(name); });
+  }
+}
+
+TEST(Weights, AWrongShapeIsShownBesideTheRightOne) {
+  expect_refused("llama", ErrorKind::kCorrupt, "'model.layers.0.self_attn.k_proj.weight' has shape [32, 16], the config asks for [16, 32]",
+                 [](EditableWeights& weights) {
+                   auto& tensor = weights.at("model.layers.0.self_attn.k_proj.weight");
+                   tensor.shape = {32, 16};
+                   EditableWeights::refresh(tensor);
+                 });
+}
+
+TEST(Weights, AValueThatIsNotFiniteIsFoundAtLoading) {
+  for (const char* name : {"model.embed_tokens.weight", "model.layers.1.mlp.down_proj.weight", "model.norm.weight"}) {
+    expect_refused("llama", ErrorKind::kCorrupt, name,
+                   [&](EditableWeights& weights) { weights.at(name).values.back() = std::nanf(""); });
+  }
+}
+
+TEST(Weights, ATensorWithoutAPlaceIsRefused) {
+  expect_refused("llama", ErrorKind::kUnsupported, "model.layers.0.self_attn.q_proj.bias", [](EditableWeights& weights) {
+    weights.add("model.layers.0.self_attn.q_proj.bias", {32}, std::vector<float>(32));
+  });
+  const Edited edited = editable("llama");
+  edited.weights->add("model.layers.0.self_attn.rotary_emb.inv_freq", {4}, std::vector<float>(4));
+  EXPECT_NO_THROW(logits_of(edited.files));
+}
+
+TEST(Weights, AnIntegerTensorIsRefused) {
+  expect_refused("llama", ErrorKind::kUnsupported, "I32", [](EditableWeights& weights) {
+    weights.at("model.norm.weight").view.dtype = DType::kI32;
+  });
+}
+
+// The same model as a GGUF file holds it: other names, rows of Q and K in interleaved order.
+Edited as_gguf(const std::string& family) {
+  Edited edited = editable(family);
+  const ModelSpec spec = tiny_spec(family);
+  const TensorNames& from = family == "llada" ? kLladaNames : kLlamaNames;
+  const auto rename = [&](const std::string& name, const char* to, int interleaved_heads, int layer) {
+    auto& tensor = edited.weights->at(name);
+    const int64_t head_dim = spec.head_dim, half = head_dim / 2, k = tensor.shape.back();
+    const std::vector<float> rows = tensor.values;
+    for (int64_t head = 0; head < interleaved_heads; ++head) {
+      for (int64_t p = 0; p < 2; ++p) {
+        for (int64_t i = 0; i < half; ++i) {
+          std::copy_n(rows.begin() + (head * head_dim + p * half + i) * k, k,
+                      tensor.values.begin() + (head * head_dim + 2 * i + p) * k);
+        }
+      }
+    }
+    tensor.name = fmt::format(fmt::runtime(to), layer);
+    EditableWeights::refresh(tensor);
+  };
+  rename(from.embedding, kGgufNames.embedding, 0, 0);
+  rename(from.final_norm, kGgufNames.final_norm, 0, 0);
+  rename(from.head, kGgufNames.head, 0, 0);
+  for (int layer = 0; layer < spec.n_layers; ++layer) {
+    const auto block = [&](const char* hf, const char* gguf, int heads = 0) {
+      rename(fmt::format(fmt::runtime(hf), layer), gguf, heads, layer);
+    };
+    block(from.attn_norm, kGgufNames.attn_norm);
+    block(from.q, kGgufNames.q, spec.n_heads);
+    block(from.k, kGgufNames.k, spec.n_kv_heads);
+    block(from.v, kGgufNames.v);
+    block(from.attn_out, kGgufNames.attn_out);
+    block(from.ffn_norm, kGgufNames.ffn_norm);
+    block(from.gate, kGgufNames.gate);
+    block(from.up, kGgufNames.up);
+    block(from.down, kGgufNames.down);
+  }
+  auto& metadata = edited.weights->metadata_;
+  metadata["general.architecture"] = family;
+  const auto set = [&](const char* key, GgufValue value) { metadata[family + "." + key] = std::move(value); };
+  set("embedding_length", int64_t{spec.d_model});
+  set("block_count", int64_t{spec.n_layers});
+  set("attention.head_count", int64_t{spec.n_heads});
+  set("attention.head_count_kv", int64_t{spec.n_kv_heads});
+  set("feed_forward_length", int64_t{spec.ffn_dim});
+  set("context_length", int64_t{spec.max_positions});
+  set("attention.layer_norm_rms_epsilon", 1e-5);
+  metadata["tokenizer.ggml.eos_token_id"] = int64_t{1};
+  if (family == "llada") metadata["tokenizer.ggml.mask_token_id"] = int64_t{49};
+  edited.files.config = nullptr;
+  edited.files.gguf = edited.weights;
+  return edited;
+}
+
+TEST(Weights, AGgufFileGivesTheSameLogitsAsTheHfFile) {
+  for (const char* family : {"llada", "llama"}) {
+    const Edited edited = as_gguf(family);
+    EXPECT_EQ(read_spec(edited.files).family, family);
+    EXPECT_EQ(logits_of(edited.files), logits_of(make_random_model(tiny_spec(family), 3))) << family;
+  }
+}
+
+TEST(Weights, GgufMetadataWeCannotFollowIsRefusedByKey) {
+  const auto refused = [](const std::string& family, const std::string& key, GgufValue value) {
+    const Edited edited = as_gguf(family);
+    edited.weights->metadata_[key] = std::move(value);
+    try {
+      read_spec(edited.files);
+      ADD_FAILURE() << "accepted " << key;
+    } catch (const Error& failure) {
+      EXPECT_EQ(failure.kind(), ErrorKind::kUnsupported);
+      EXPECT_NE(std::string(failure.what()).find(key), std::string::npos) << failure.what();
+    }
+  };
+  refused("llama", "llama.rope.scaling.type", "yarn");
+  refused("llama", "llama.rope.dimension_count", int64_t{4});
+  refused("llama", "llama.expert_count", int64_t{8});
+  refused("llama", "llama.attention.causal", false);
+  refused("llada", "llada.attention.causal", true);
+  refused("llada", "diffusion.shift_logits", true);
+}
+
+TEST(Weights, ADirectoryGivesBackTheModelWrittenToIt) {
+  const auto directory = std::filesystem::path(testing::TempDir()) / fmt::format("pent-synth-{}", ::getpid());
+  ModelFiles files = make_random_model(tiny_spec("llada"), 5);
+  files.tokenizer_json = "{}";
+  write_model_directory(files, directory);
+  const ModelFiles again = open_model_files(directory);
+  EXPECT_EQ(logits_of(again), logits_of(files));
+  std::filesystem::remove_all(directory);
+}
+
+}  // namespace
+}  // namespace pent
