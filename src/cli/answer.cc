@@ -64,6 +64,7 @@ Presenter::Presenter(const Model& model, const OutputOptions& output, const Gene
   if (!output.trace_file.empty()) {
     trace_.reset(std::fopen(output.trace_file.c_str(), "wb"));
     if (!trace_) throw error(ErrorKind::kIo, "--trace {}: {}", output.trace_file, std::strerror(errno));
+    std::setvbuf(trace_.get(), nullptr, _IOLBF, 0);  // whole lines, so that a reader may follow
   }
 }
 

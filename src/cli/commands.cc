@@ -108,7 +108,7 @@ DefinedCommand define_command(const Command& command) {
   auto app = std::make_shared<CLI::App>(command.summary, fmt::format("pent {}", command.name));
   app->get_formatter()->column_width(34);
   app->set_help_flag("-h,--help", "this help");
-  app->footer(fmt::format("\nExample:\n  {}", command.example));
+  app->footer(fmt::format("Example:\n  {}", command.example));
   return {app, command.define(*app)};
 }
 

@@ -17,6 +17,9 @@
 #include "cli/terminal.h"
 #include "cli/version.h"
 #include "kernels/kernels.h"
+#ifdef PENT_TRAIN
+#include "train/blas_check.h"
+#endif
 
 namespace pent::cli {
 namespace {
@@ -92,7 +95,7 @@ std::string shown(const Json& value) {
 
 int run(bool json) {
   const uint64_t limit = memory_limit();
-  const Json facts = {
+  Json facts = {
       {"schema", 1},
       {"version", kVersion},
       {"cpu_features", cpu_features()},
@@ -107,6 +110,14 @@ int run(bool json) {
       {"embedded_models", embedded_names()},
       {"pent_home", pent_home().string()},
   };
+#ifdef PENT_TRAIN
+  const train::BlasReport blas = train::check_blas();
+  facts["training"] = "LibTorch";
+  facts["blas"] = blas.text;
+  facts["blas_correct"] = blas.correct;
+#else
+  facts["training"] = "not in this build";
+#endif
   if (json) {
     fmt::print("{}\n", to_json_line(facts));
     return 0;

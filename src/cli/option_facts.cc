@@ -1,5 +1,7 @@
 #include "cli/option_facts.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 
 #include "sample/preset.h"
@@ -26,8 +28,8 @@ std::vector<OptionFacts> option_facts(const Command& command) {
   const DefinedCommand defined = define_command(command);
   for (const CLI::Option* option : defined.app->get_options()) {
     OptionFacts one;
-    for (const std::string& name : option->get_snames()) one.names.push_back("-" + name);
-    for (const std::string& name : option->get_lnames()) one.names.push_back("--" + name);
+    for (const std::string& name : option->get_snames()) one.names.push_back(fmt::format("-{}", name));
+    for (const std::string& name : option->get_lnames()) one.names.push_back(fmt::format("--{}", name));
     one.positional = one.names.empty() ? option->get_name(true) : "";
     one.help = option->get_description();
     one.takes_value = option->get_items_expected_max() > 0;

@@ -38,7 +38,7 @@ void add_model_option(CLI::App& app, ModelOptions& options) {
 void add_model_options(CLI::App& app, ModelOptions& options) {
   add_model_option(app, options);
   app.add_option("--threads", options.threads, "threads; default: what this process may use")
-      ->check(CLI::Range(1, 1024));
+      ->check(CLI::Range(1, 1024).description(""));
   app.add_flag("--precise", options.precise, "weights and arithmetic in float32: slower, the path of parity");
 }
 
@@ -59,7 +59,7 @@ void add_generation_options(CLI::App& app, RunOptions& options) {
   app.add_option("--score", g.score, "which cell goes first")
       ->check(CLI::IsMember({"prob", "entropy", "margin", "random"}));
   app.add_option("--seed", g.seed, "same seed, same text; at most 2^53")
-      ->check(CLI::Range(uint64_t{0}, uint64_t{1} << 53));
+      ->check(CLI::Range(uint64_t{0}, uint64_t{1} << 53).description(""));
   // One value for each --stop, so that a PROMPT may follow it.
   app.add_option("--stop", g.stop, "end before this text; may be repeated")->take_all()->expected(1)->allow_extra_args(false);
   app.add_option("--max-nfe", g.max_nfe, "end after this many forward passes");

@@ -110,7 +110,7 @@ Action define_replay(CLI::App& app) {
   auto args = std::make_shared<Arguments>();
   app.add_option("TRACE", args->file, "a file written by --trace; - is standard input")->required();
   app.add_option("--speed", args->speed, "2: twice as fast as it was; 0: the final text only")
-      ->check(CLI::Range(0.0, 1e6))
+      ->check(CLI::Range(0.0, 1e6).description(""))
       ->capture_default_str();
   return [args] { return run(*args); };
 }

@@ -59,7 +59,7 @@ Action define_run(CLI::App& app) {
   auto* prompt = app.add_option("PROMPT", args->prompt, "the prompt; - is standard input; none on a terminal: chat");
   app.add_option("--system", args->system, "the system message, for models with a chat template");
   app.add_flag("--raw", args->raw, "the prompt as it is, without the chat template");
-  app.add_option("-n", args->number, "answers to write")->check(CLI::Range(1, 1 << 20));
+  app.add_option("-n", args->number, "answers to write")->check(CLI::Range(1, 1 << 20).description(""));
   add_generation_options(app, args->run);
   add_output_options(app, args->output);
   return [args, prompt] {

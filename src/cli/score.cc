@@ -142,9 +142,9 @@ Action define_score(CLI::App& app) {
                  "JSON lines {\"context\":…,\"continuation\":…}, or with --text a text; - is standard input")->required();
   auto* text = app.add_flag("--text", args->text, "the perplexity of a text (of a diffusion model: its bound)");
   app.add_option("--window", args->window, "tokens scored at a time with --text")
-      ->check(CLI::Range(1, 1 << 20))->needs(text)->capture_default_str();
-  app.add_option("--mc", args->draws, "Monte-Carlo draws of the bound")->check(CLI::Range(1, 1 << 20))->capture_default_str();
-  app.add_option("--seed", args->seed, "of the draws")->check(CLI::Range(uint64_t{0}, uint64_t{1} << 53));
+      ->check(CLI::Range(1, 1 << 20).description(""))->needs(text)->capture_default_str();
+  app.add_option("--mc", args->draws, "Monte-Carlo draws of the bound")->check(CLI::Range(1, 1 << 20).description(""))->capture_default_str();
+  app.add_option("--seed", args->seed, "of the draws")->check(CLI::Range(uint64_t{0}, uint64_t{1} << 53).description(""));
   add_model_options(app, args->model);
   return [args] { return run(*args); };
 }

@@ -1,0 +1,188 @@
+// run, fill and replay on random weights: what matters is the form, the reproducibility and the interruptions.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/json.h"
+#include "base/mapped_file.h"
+#include "e2e/models.h"
+#include "e2e/pent_process.h"
+
+namespace pent {
+namespace {
+
+const TestModels& models() { return TestModels::get(); }
+
+std::vector<std::string> keys(const Json& object) {
+  std::vector<std::string> names;
+  for (const auto& [key, value] : object.items()) names.push_back(key);
+  return names;
+}
+
+const std::vector<std::string> kContractKeys = {
+    "schema", "text", "token_ids", "finish_reason", "prompt_tokens", "completion_tokens", "nfe", "tokens_per_forward",
+    "seconds", "tokens_per_second", "seconds_to_first_committed", "mode", "preset", "seed", "model"};
+
+TEST(Run, JsonHasTheKeysOfTheContract) {
+  for (const std::string& model : {models().diffusion(), models().ar()}) {
+    const Outcome outcome = run_pent({"run", "-m", model, "--json", "--max-tokens", "12", "--seed", "3", "the mouse"});
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    const Json answer = parse_json(outcome.out, "stdout");
+    EXPECT_EQ(keys(answer), kContractKeys);
+    EXPECT_EQ(answer["schema"], 1);
+    EXPECT_EQ(answer["seed"], 3);
+    EXPECT_EQ(answer["model"], model);
+    EXPECT_EQ(answer["mode"], model == models().ar() ? "ar" : "diffusion");
+    EXPECT_EQ(answer["token_ids"].size(), answer["completion_tokens"]);
+    EXPECT_EQ(outcome.err, "");
+  }
+}
+
+TEST(Run, PlainTextIsTheTextOfTheJsonWithoutEscapeCodes) {
+  for (const std::string& model : {models().diffusion(), models().ar()}) {
+    const std::vector<std::string> common = {"run", "-m", model, "--max-tokens", "16", "--temperature", "1", "the sea"};
+    std::vector<std::string> json = common;
+    json.push_back("--json");
+    const Outcome plain = run_pent(common, "", {{"TERM", "xterm-256color"}, {"COLORTERM", "truecolor"}});
+    ASSERT_EQ(plain.code, 0) << plain.err;
+    const std::string text = parse_json(run_pent(json).out, "stdout")["text"];
+    EXPECT_EQ(plain.out, text + "\n");
+    EXPECT_EQ(plain.err, "");
+  }
+}
+
+TEST(Run, SameSeedSameTextWhateverTheThreads) {
+  const auto text = [](const char* threads, const char* seed) {
+    return run_pent({"run", "-m", models().diffusion(), "--max-tokens", "16", "--temperature", "1", "--seed", seed,
+                     "--threads", threads, "the sea"}).out;
+  };
+  EXPECT_EQ(text("1", "5"), text("3", "5"));
+  EXPECT_NE(text("1", "5"), text("1", "6"));
+}
+
+TEST(Run, SeveralAnswersAreOneJsonObjectALine) {
+  const Outcome outcome = run_pent({"run", "-m", models().diffusion(), "--json", "--max-tokens", "8", "--temperature", "1",
+                                    "-n", "3", "the sea"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 3);
+  const std::string first = outcome.out.substr(0, outcome.out.find('\n'));
+  const Outcome alone = run_pent({"run", "-m", models().diffusion(), "--json", "--max-tokens", "8", "--temperature", "1",
+                                  "the sea"});
+  EXPECT_EQ(parse_json(first, "first")["text"], parse_json(alone.out, "alone")["text"]);
+}
+
+TEST(Run, ReadsThePromptFromStandardInput) {
+  const std::vector<std::string> head = {"run", "-m", models().diffusion(), "--max-tokens", "8"};
+  std::vector<std::string> given = head;
+  given.push_back("the sea");
+  std::vector<std::string> dash = head;
+  dash.push_back("-");
+  const std::string expected = run_pent(given).out;
+  EXPECT_EQ(run_pent(dash, "the sea").out, expected);
+  EXPECT_EQ(run_pent(head, "the sea").out, expected);
+}
+
+TEST(Run, AnEmptyPromptIsDefined) {
+  for (const std::string& model : {models().diffusion(), models().ar()}) {
+    const Outcome outcome = run_pent({"run", "-m", model, "--max-tokens", "8", "--json", ""});
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+  }
+}
+
+TEST(Run, APromptBeyondTheContextIsRefusedBeforeAnyWork) {
+  std::string prompt;
+  for (int i = 0; i < 200; ++i) prompt += "zq";
+  for (const std::string& model : {models().diffusion(), models().ar()}) {
+    const Outcome outcome = run_pent({"run", "-m", model, "-"}, prompt);
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_NE(outcome.err.find("128"), std::string::npos) << outcome.err;
+  }
+}
+
+TEST(Run, RefusesWhatMakesNoSenseForTheModel) {
+  EXPECT_EQ(run_pent({"run", "-m", models().diffusion(), "--mode", "ar", "x"}).code, 2);
+  EXPECT_EQ(run_pent({"run", "-m", models().ar(), "--mode", "diffusion", "x"}).code, 2);
+  EXPECT_EQ(run_pent({"run", "-m", models().ar(), "--preset", "llada", "x"}).code, 2);
+  EXPECT_EQ(run_pent({"run", "-m", models().diffusion(), "--temperature", "nan", "x"}).code, 2);
+  EXPECT_EQ(run_pent({"run", "-m", models().diffusion(), "--system", "be kind", "x"}).code, 2);
+}
+
+TEST(Run, AnInterruptPrintsWhatIsThereAndExitsWith130) {
+  for (const auto& [signal, code] : {std::pair(SIGINT, 130), std::pair(SIGTERM, 143)}) {
+    const TempDir directory;
+    const std::string trace = (directory / "trace").string();
+    const Outcome outcome = run_pent_with(
+        {"run", "-m", models().slow(), "--json", "--max-tokens", "1000", "--steps", "1000", "--trace", trace, "the sea"},
+        [&, signal = signal](pid_t pid) {
+          EXPECT_TRUE(eventually([&] {
+            std::error_code absent;
+            return std::filesystem::file_size(trace, absent) > 0 && !absent;
+          }));
+          ::kill(pid, signal);
+        });
+    EXPECT_EQ(outcome.code, code) << outcome.err;
+    const Json answer = parse_json(outcome.out, "stdout");
+    EXPECT_EQ(answer["finish_reason"], "cancelled");
+    EXPECT_LT(answer["nfe"].get<int>(), 1000);
+  }
+}
+
+TEST(Run, ADeadlineEndsWithWhatIsThere) {
+  const Outcome outcome = run_pent({"run", "-m", models().slow(), "--json", "--max-tokens", "500", "--steps", "500",
+                                    "--deadline-ms", "50", "the sea"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(parse_json(outcome.out, "stdout")["finish_reason"], "deadline");
+}
+
+TEST(Run, ATraceThatCannotBeWrittenIsAFailure) {
+  EXPECT_EQ(run_pent({"run", "-m", models().diffusion(), "--trace", "/nonexistent/t", "x"}).code, 1);
+  EXPECT_EQ(run_pent({"run", "-m", models().diffusion(), "--max-tokens", "4", "--trace", "/dev/full", "x"}).code, 1);
+}
+
+TEST(Replay, ReproducesTheText) {
+  const TempDir directory;
+  const std::string trace = (directory / "trace").string();
+  for (const std::string& model : {models().diffusion(), models().ar()}) {
+    const Outcome run = run_pent({"run", "-m", model, "--max-tokens", "24", "--temperature", "1", "--trace", trace, "the sea"});
+    ASSERT_EQ(run.code, 0) << run.err;
+    const Outcome replay = run_pent({"replay", trace});
+    EXPECT_EQ(replay.code, 0) << replay.err;
+    EXPECT_EQ(replay.out, run.out);
+    EXPECT_EQ(replay.err, "");
+  }
+  const Outcome fill = run_pent({"fill", "-m", models().diffusion(), "--trace", trace, "the [[3]] sea [[2]] mouse"});
+  EXPECT_EQ(run_pent({"replay", trace}).out, fill.out);
+}
+
+TEST(Replay, AFileThatIsNoTraceIsRefused) {
+  EXPECT_EQ(run_pent({"replay", "-"}, "{\"schema\":9}\n").code, 1);
+  EXPECT_EQ(run_pent({"replay", "-"}, "not json\n").code, 1);
+  EXPECT_EQ(run_pent({"replay", "/nonexistent"}).code, 1);
+}
+
+TEST(Fill, KeepsTheTextAroundTheHoles) {
+  const Outcome plain = run_pent({"fill", "-m", models().diffusion(), "the mouse [[4]] the sea \\[[ [[end:2]]."});
+  ASSERT_EQ(plain.code, 0) << plain.err;
+  EXPECT_TRUE(plain.out.starts_with("the mouse ")) << plain.out;
+  EXPECT_NE(plain.out.find(" the sea [[ "), std::string::npos) << plain.out;
+  const Outcome json = run_pent({"fill", "-m", models().diffusion(), "--json", "the mouse [[4]] the sea \\[[ [[end:2]]."});
+  const Json answer = parse_json(json.out, "stdout");
+  EXPECT_EQ(answer["schema"], 1);
+  EXPECT_EQ(answer["text"].get<std::string>() + "\n", plain.out);
+  EXPECT_EQ(answer["holes"]["1"]["tokens"], 4);
+  EXPECT_EQ(answer["holes"]["end"]["tokens"], 2);
+  EXPECT_EQ(answer["holes"]["end"]["finish"], "filled");
+  EXPECT_EQ(keys(answer).size(), kContractKeys.size() + 1);
+}
+
+TEST(Fill, RefusesTemplatesAndModelsThatCannotBeFilled) {
+  EXPECT_EQ(run_pent({"fill", "-m", models().diffusion(), "no hole"}).code, 2);
+  EXPECT_EQ(run_pent({"fill", "-m", models().diffusion(), "[[*]]"}).code, 1);
+  EXPECT_NE(run_pent({"fill", "-m", models().ar(), "a [[3]] b"}).code, 0);
+}
+
+}  // namespace
+}  // namespace pent
