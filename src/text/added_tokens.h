@@ -44,9 +44,9 @@ class AddedTokenFinder {
   Match longest_match(std::string_view text, size_t begin) const;
 
   std::vector<Entry> entries_;
-  std::vector<int> entry_of_node_;                 // node of the trie -> entry, -1: none
-  std::unordered_map<uint64_t, int> child_of_;     // node << 8 | byte -> node
-  bool starts_[256] = {};                          // bytes that some token begins with
+  std::vector<int> entry_of_node_;              // node of the trie -> entry, -1: none
+  std::unordered_map<uint64_t, int> child_of_;  // node << 8 | byte -> node
+  bool starts_[256] = {};                       // bytes that some token begins with
 };
 
 }  // namespace pent

@@ -86,7 +86,8 @@ void Bpe::encode_word(std::string_view word, std::vector<TokenId>& out) const {
   const auto consider = [&](int position) {
     const int next = symbols[position].next;
     if (next < 0) return;
-    if (const Rule* rule = find_rule(symbols[position].id, symbols[next].id)) queue.push({rule->rank, position, rule->merged});
+    if (const Rule* rule = find_rule(symbols[position].id, symbols[next].id))
+      queue.push({rule->rank, position, rule->merged});
   };
   for (int i = 0; i < count; ++i) symbols[i] = {ids[i], i - 1, i + 1 < count ? i + 1 : -1};
   for (int i = 0; i < count; ++i) consider(i);

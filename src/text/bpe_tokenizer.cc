@@ -53,15 +53,16 @@ BpeTokenizer::BpeTokenizer(TokenizerParts parts) : parts_(std::move(parts)) {
   }
   for (const auto* ids : {&parts_.prefix, &parts_.suffix}) {
     for (const TokenId id : *ids) {
-      if (id < 0 || id >= size()) throw error(ErrorKind::kCorrupt, "{}: the post-processor adds token {} of {}", parts_.where, id, size());
+      if (id < 0 || id >= size())
+        throw error(ErrorKind::kCorrupt, "{}: the post-processor adds token {} of {}", parts_.where, id, size());
     }
   }
 }
 
 TokenEntry& BpeTokenizer::slot(TokenId id, size_t size_limit, const std::string& text) {
   if (id < 0 || static_cast<size_t>(id) >= size_limit) {
-    throw error(ErrorKind::kCorrupt, "{}: token '{}' has id {}, but with {} tokens the ids must be 0 to {}", parts_.where,
-                printable(text), id, size_limit, size_limit - 1);
+    throw error(ErrorKind::kCorrupt, "{}: token '{}' has id {}, but with {} tokens the ids must be 0 to {}",
+                parts_.where, printable(text), id, size_limit, size_limit - 1);
   }
   if (static_cast<size_t>(id) >= entries_.size()) entries_.resize(id + 1);
   return entries_[id];
@@ -72,8 +73,9 @@ void BpeTokenizer::fill_entries() {
   const size_t limit = vocabulary.size() + parts_.added_tokens.size();
   for (const auto& [text, id] : vocabulary) {
     TokenEntry& entry = slot(id, limit, text);
-    if (entry.known) throw error(ErrorKind::kCorrupt, "{}: tokens '{}' and '{}' both have id {}", parts_.where,
-                                   printable(entry.text), printable(text), id);
+    if (entry.known)
+      throw error(ErrorKind::kCorrupt, "{}: tokens '{}' and '{}' both have id {}", parts_.where, printable(entry.text),
+                  printable(text), id);
     entry = {text, bytes_of_token(text), true, false};
   }
   for (const AddedToken& token : parts_.added_tokens) {
@@ -85,18 +87,22 @@ void BpeTokenizer::fill_entries() {
     TokenEntry& entry = slot(token.id, limit, token.content);
     if (entry.known ? entry.text != token.content : in_vocabulary != vocabulary.end()) {
       throw error(ErrorKind::kCorrupt, "{}: added token '{}' has id {}, but {}", parts_.where, printable(token.content),
-                  token.id, entry.known ? "that is '" + printable(entry.text) + "'" : "the vocabulary gives it another");
+                  token.id,
+                  entry.known ? "that is '" + printable(entry.text) + "'" : "the vocabulary gives it another");
     }
     entry = {token.content, token.content, true, token.special};
   }
   for (size_t id = 0; id < entries_.size(); ++id) {
-    if (!entries_[id].known) throw error(ErrorKind::kCorrupt, "{}: no token has id {}, though {} exists", parts_.where, id, entries_.size() - 1);
+    if (!entries_[id].known)
+      throw error(ErrorKind::kCorrupt, "{}: no token has id {}, though {} exists", parts_.where, id,
+                  entries_.size() - 1);
   }
 }
 
 const TokenEntry& BpeTokenizer::entry(TokenId id) const {
   if (id < 0 || id >= size()) {
-    throw error(ErrorKind::kInvalidArgument, "{}: token id {} does not exist; the vocabulary has {}", parts_.where, id, size());
+    throw error(ErrorKind::kInvalidArgument, "{}: token id {} does not exist; the vocabulary has {}", parts_.where, id,
+                size());
   }
   return entries_[id];
 }

@@ -14,7 +14,7 @@
 namespace pent {
 
 struct TokenizerParts {
-  std::string where;                 // for messages
+  std::string where;  // for messages
   Normalizer normalizer;
   PreTokenizer pre_tokenizer;
   Bpe bpe;

@@ -191,7 +191,9 @@ void Trainer::run() {
     const std::string text = tokens_[best.pair.left] + tokens_[best.pair.right];
     const std::vector<int> where = std::move(found->second.words);
     pairs_.erase(found);
-    if (std::find(options_.special_tokens.begin(), options_.special_tokens.end(), text) != options_.special_tokens.end()) continue;
+    if (std::find(options_.special_tokens.begin(), options_.special_tokens.end(), text) !=
+        options_.special_tokens.end())
+      continue;
     const TokenId merged = add_token(text);
     merges_.push_back(best.pair);
     for (const int word : where) merge_in_word(word, best.pair, merged);
@@ -206,31 +208,45 @@ std::string Trainer::to_json() const {
   for (const std::string& token : tokens_) entries.emplace_back(token, entries.size());
   for (const Pair& pair : merges_) merges.push_back(tokens_[pair.left] + " " + tokens_[pair.right]);
   for (const std::string& special : options_.special_tokens) {
-    added.push_back({{"id", tokens_.size() + added.size()}, {"content", special}, {"single_word", false}, {"lstrip", false},
-                     {"rstrip", false}, {"normalized", false}, {"special", true}});
+    added.push_back({{"id", tokens_.size() + added.size()},
+                     {"content", special},
+                     {"single_word", false},
+                     {"lstrip", false},
+                     {"rstrip", false},
+                     {"normalized", false},
+                     {"special", true}});
   }
-  const Json byte_level = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
+  const Json byte_level = {
+      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
   const Json digits = {{"type", "Digits"}, {"individual_digits", true}};
-  const Json root = {
-      {"version", "1.0"},
-      {"truncation", nullptr},
-      {"padding", nullptr},
-      {"added_tokens", added},
-      {"normalizer", nullptr},
-      {"pre_tokenizer", {{"type", "Sequence"}, {"pretokenizers", Json::array({digits, byte_level})}}},
-      {"post_processor", nullptr},
-      {"decoder", byte_level},
-      {"model", {{"type", "BPE"}, {"dropout", nullptr}, {"unk_token", nullptr}, {"continuing_subword_prefix", nullptr},
-                 {"end_of_word_suffix", nullptr}, {"fuse_unk", false}, {"byte_fallback", false},
-                 {"ignore_merges", false}, {"vocab", vocab}, {"merges", merges}}}};
+  const Json root = {{"version", "1.0"},
+                     {"truncation", nullptr},
+                     {"padding", nullptr},
+                     {"added_tokens", added},
+                     {"normalizer", nullptr},
+                     {"pre_tokenizer", {{"type", "Sequence"}, {"pretokenizers", Json::array({digits, byte_level})}}},
+                     {"post_processor", nullptr},
+                     {"decoder", byte_level},
+                     {"model",
+                      {{"type", "BPE"},
+                       {"dropout", nullptr},
+                       {"unk_token", nullptr},
+                       {"continuing_subword_prefix", nullptr},
+                       {"end_of_word_suffix", nullptr},
+                       {"fuse_unk", false},
+                       {"byte_fallback", false},
+                       {"ignore_merges", false},
+                       {"vocab", vocab},
+                       {"merges", merges}}}};
   return root.dump(1) + "\n";
 }
 
 void check_options(const BpeTrainerOptions& options) {
   const size_t specials = options.special_tokens.size();
   if (options.vocab_size < 0 || static_cast<size_t>(options.vocab_size) < kBytes + specials) {
-    throw error(ErrorKind::kInvalidArgument, "a vocabulary of {} is too small: {} bytes and {} special tokens must fit in",
-                options.vocab_size, kBytes, specials);
+    throw error(ErrorKind::kInvalidArgument,
+                "a vocabulary of {} is too small: {} bytes and {} special tokens must fit in", options.vocab_size,
+                kBytes, specials);
   }
   std::vector<std::string> sorted = options.special_tokens;
   std::sort(sorted.begin(), sorted.end());
@@ -238,7 +254,8 @@ void check_options(const BpeTrainerOptions& options) {
   if (twice != sorted.end()) throw error(ErrorKind::kInvalidArgument, "special token '{}' is given twice", *twice);
   for (const std::string& special : sorted) {
     if (special.size() < 2 || !is_valid_utf8(special)) {
-      throw error(ErrorKind::kInvalidArgument, "special token '{}' must be valid text of two bytes or more", printable(special, 60));
+      throw error(ErrorKind::kInvalidArgument, "special token '{}' must be valid text of two bytes or more",
+                  printable(special, 60));
     }
   }
 }

@@ -9,9 +9,9 @@
 namespace pent {
 
 struct BpeTrainerOptions {
-  int vocab_size = 4096;                        // special tokens included; at least 256 + specials
-  std::vector<std::string> special_tokens;      // get the highest ids, in this order
-  int min_frequency = 2;                        // a pair seen less often is never merged
+  int vocab_size = 4096;                    // special tokens included; at least 256 + specials
+  std::vector<std::string> special_tokens;  // get the highest ids, in this order
+  int min_frequency = 2;                    // a pair seen less often is never merged
 };
 
 // `documents` is called once and hands each document to the callback it is given. Deterministic: ties go to the pair that

@@ -9,7 +9,7 @@
 namespace pent {
 
 struct ChatMessage {
-  std::string role;     // "system", "user", "assistant"
+  std::string role;  // "system", "user", "assistant"
   std::string content;
 };
 
@@ -18,7 +18,8 @@ struct ChatMessage {
 class ChatTemplate {
  public:
   static ChatTemplate parse(std::string_view source, const std::string& where);  // throws kCorrupt, kUnsupported
-  std::string apply(const std::vector<ChatMessage>& messages, bool add_generation_prompt, std::string_view bos_token = {},
+  std::string apply(const std::vector<ChatMessage>& messages, bool add_generation_prompt,
+                    std::string_view bos_token = {},
                     std::string_view eos_token = {}) const;  // throws kInvalidArgument on raise_exception()
 
  private:

@@ -25,7 +25,8 @@ struct JsonPart {
   std::string type() const { return get_required_string(object, "type", where); }
 
   static JsonPart checked(const Json& value, std::string where) {
-    if (!value.is_object()) throw pent::error(ErrorKind::kCorrupt, "{}: expected an object, found {}", where, value.type_name());
+    if (!value.is_object())
+      throw pent::error(ErrorKind::kCorrupt, "{}: expected an object, found {}", where, value.type_name());
     return {value, std::move(where)};
   }
 };
@@ -33,7 +34,8 @@ struct JsonPart {
 // The array `key` of `part`; kCorrupt if it is anything else.
 inline const Json& required_array(const JsonPart& part, const char* key) {
   const Json& value = part[key];
-  if (!value.is_array()) throw error(ErrorKind::kCorrupt, "{}.{}: expected an array, found {}", part.where, key, value.type_name());
+  if (!value.is_array())
+    throw error(ErrorKind::kCorrupt, "{}.{}: expected an array, found {}", part.where, key, value.type_name());
   return value;
 }
 

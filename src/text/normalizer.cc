@@ -62,7 +62,8 @@ void add_steps(const Json& value, const std::string& where, Normalizer& normaliz
       return text.empty() ? text : prefix + text;
     });
   } else if (type == "Sequence") {
-    for (const Json& member : required_array(part, "normalizers")) add_steps(member, where + ".normalizers", normalizer);
+    for (const Json& member : required_array(part, "normalizers"))
+      add_steps(member, where + ".normalizers", normalizer);
   } else {
     throw error(ErrorKind::kUnsupported, "{}: normalizer '{}' is not supported", where, type);
   }

@@ -56,7 +56,9 @@ using Arrange = void (*)(std::vector<Piece>& pieces);
 
 void keep_all(std::vector<Piece>&) {}
 
-void drop_matches(std::vector<Piece>& pieces) { std::erase_if(pieces, [](const Piece& p) { return p.matched; }); }
+void drop_matches(std::vector<Piece>& pieces) {
+  std::erase_if(pieces, [](const Piece& p) { return p.matched; });
+}
 
 void join_runs(std::vector<Piece>& pieces) {
   std::vector<Piece> joined;

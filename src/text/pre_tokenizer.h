@@ -43,7 +43,8 @@ struct PreTokenizer {
 PreTokenizer parse_pre_tokenizer(const Json& value, const std::string& where);
 
 // The steps themselves, for GGUF files and the trainer. `pattern` is matched by a hand-written scanner where there is one.
-PreTokenizerStep split_step(const std::string& pattern, const std::string& where);  // matches and what lies between them
+PreTokenizerStep split_step(const std::string& pattern,
+                            const std::string& where);  // matches and what lies between them
 PreTokenizerStep digits_step(bool individual);
 PreTokenizerStep byte_level_step(bool add_prefix_space, bool use_regex);
 

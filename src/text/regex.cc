@@ -13,7 +13,7 @@
 namespace pent {
 namespace {
 
-constexpr uint32_t kMatchLimit = 10'000'000;
+constexpr uint32_t kMatchLimit = 1'000'000;
 constexpr uint32_t kDepthLimit = 10'000;
 constexpr uint32_t kHeapLimitKib = 64 * 1024;
 constexpr size_t kMaxPatternBytes = 16 * 1024;
@@ -22,7 +22,9 @@ constexpr size_t kJitStackBytes = 1024 * 1024;
 template <auto kFree>
 struct Freer {
   template <typename T>
-  void operator()(T* object) const { kFree(object); }
+  void operator()(T* object) const {
+    kFree(object);
+  }
 };
 using Code = std::unique_ptr<pcre2_code, Freer<pcre2_code_free>>;
 using MatchData = std::unique_ptr<pcre2_match_data, Freer<pcre2_match_data_free>>;
@@ -44,14 +46,16 @@ struct Regex::Compiled {
 
 Regex::Regex(const std::string& pattern, const std::string& where) {
   if (pattern.size() > kMaxPatternBytes) {
-    throw error(ErrorKind::kResourceExhausted, "{}: a pattern of {} bytes; at most {} are read", where, pattern.size(), kMaxPatternBytes);
+    throw error(ErrorKind::kResourceExhausted, "{}: a pattern of {} bytes; at most {} are read", where, pattern.size(),
+                kMaxPatternBytes);
   }
   int code = 0;
   PCRE2_SIZE offset = 0;
-  Code compiled(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), PCRE2_UTF | PCRE2_UCP, &code,
-                              &offset, nullptr));
+  Code compiled(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), PCRE2_UTF | PCRE2_UCP,
+                              &code, &offset, nullptr));
   if (!compiled) {
-    throw error(ErrorKind::kCorrupt, "{}: pattern '{}' is wrong at byte {}: {}", where, pattern, offset, describe(code));
+    throw error(ErrorKind::kCorrupt, "{}: pattern '{}' is wrong at byte {}: {}", where, pattern, offset,
+                describe(code));
   }
   pcre2_jit_compile(compiled.get(), PCRE2_JIT_COMPLETE);  // where it fails, the interpreter does the same work
   compiled_ = std::make_shared<const Compiled>(Compiled{std::move(compiled), where, pattern});
@@ -72,8 +76,8 @@ void Regex::find_all(std::string_view text, const std::function<void(size_t, siz
                                   PCRE2_NO_UTF_CHECK, data.get(), context.get());
     if (count == PCRE2_ERROR_NOMATCH) return;
     if (count < 0) {
-      throw error(ErrorKind::kResourceExhausted, "{}: pattern '{}' gave up at byte {} of the text: {}", compiled_->where,
-                  compiled_->pattern, at, describe(count));
+      throw error(ErrorKind::kResourceExhausted, "{}: pattern '{}' gave up at byte {} of the text: {}",
+                  compiled_->where, compiled_->pattern, at, describe(count));
     }
     const PCRE2_SIZE* span = pcre2_get_ovector_pointer(data.get());
     const size_t begin = span[0], end = span[1];

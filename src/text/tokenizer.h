@@ -40,7 +40,8 @@ std::shared_ptr<const Tokenizer> make_tokenizer(const ModelFiles& files);  // wh
 // Text that grows token by token: gives back only whole UTF-8 characters, holding the rest until the next token.
 class StreamDecoder {
  public:
-  explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = true) : tokenizer_(tokenizer), skip_special_(skip_special) {}
+  explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = true)
+      : tokenizer_(tokenizer), skip_special_(skip_special) {}
   std::string push(TokenId id);
   std::string finish();  // what is still held, as U+FFFD
 

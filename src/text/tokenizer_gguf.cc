@@ -29,10 +29,12 @@ Surroundings surroundings_of(const std::string& pre, const std::string& where) {
   if (pre == "smollm") return {{}, {{digits_step(true), byte_level_step(false, true)}}};
   if (pre == "llama-bpe") return {{}, pattern_and_bytes(kLlama3Pattern), true, true};
   if (pre == "qwen2") {
-    return {{{[](const std::string& text) { return normalize(text, NormalForm::kNfc); }}}, pattern_and_bytes(kQwen2Pattern)};
+    return {{{[](const std::string& text) { return normalize(text, NormalForm::kNfc); }}},
+            pattern_and_bytes(kQwen2Pattern)};
   }
-  throw error(ErrorKind::kUnsupported, "{}: tokenizer.ggml.pre '{}' is not supported; default, gpt-2, smollm, llama-bpe and qwen2 are",
-              where, printable(pre));
+  throw error(ErrorKind::kUnsupported,
+              "{}: tokenizer.ggml.pre '{}' is not supported; default, gpt-2, smollm, llama-bpe and qwen2 are", where,
+              printable(pre));
 }
 
 const std::vector<std::string>& required_strings(const GgufFile& file, const char* key, const std::string& where) {
@@ -55,25 +57,29 @@ TokenIndex index_tokens(const std::vector<std::string>& tokens, const std::strin
 }
 
 // "a b"; a token of the byte alphabet has no space in it, but one may begin with it elsewhere.
-std::vector<std::pair<std::string, std::string>> split_merges(const std::vector<std::string>& merges, const std::string& where) {
+std::vector<std::pair<std::string, std::string>> split_merges(const std::vector<std::string>& merges,
+                                                              const std::string& where) {
   std::vector<std::pair<std::string, std::string>> pairs;
   pairs.reserve(merges.size());
   for (const std::string& merge : merges) {
     const size_t space = merge.find(' ', 1);
     if (space == std::string::npos) {
-      throw error(ErrorKind::kCorrupt, "{}: tokenizer.ggml.merges[{}]: '{}' is not a pair of tokens", where, pairs.size(), printable(merge));
+      throw error(ErrorKind::kCorrupt, "{}: tokenizer.ggml.merges[{}]: '{}' is not a pair of tokens", where,
+                  pairs.size(), printable(merge));
     }
     pairs.emplace_back(merge.substr(0, space), merge.substr(space + 1));
   }
   return pairs;
 }
 
-std::vector<AddedToken> added_tokens_of(const GgufFile& file, const std::vector<std::string>& tokens, const std::string& where) {
+std::vector<AddedToken> added_tokens_of(const GgufFile& file, const std::vector<std::string>& tokens,
+                                        const std::string& where) {
   std::vector<AddedToken> added;
   const std::vector<int64_t>* types = file.get_ints("tokenizer.ggml.token_type");
   if (!types) return added;
   if (types->size() != tokens.size()) {
-    throw error(ErrorKind::kCorrupt, "{}: tokenizer.ggml.token_type has {} entries for {} tokens", where, types->size(), tokens.size());
+    throw error(ErrorKind::kCorrupt, "{}: tokenizer.ggml.token_type has {} entries for {} tokens", where, types->size(),
+                tokens.size());
   }
   for (size_t id = 0; id < tokens.size(); ++id) {
     const int64_t type = (*types)[id];
@@ -84,12 +90,13 @@ std::vector<AddedToken> added_tokens_of(const GgufFile& file, const std::vector<
 }
 
 // {the id under `id_key`} if the flag under `flag_key` is set.
-std::vector<TokenId> id_if(const GgufFile& file, const char* flag_key, bool fallback, const char* id_key, size_t vocabulary_size,
-                           const std::string& where) {
+std::vector<TokenId> id_if(const GgufFile& file, const char* flag_key, bool fallback, const char* id_key,
+                           size_t vocabulary_size, const std::string& where) {
   if (!file.get_bool(flag_key).value_or(fallback)) return {};
   const auto id = file.get_int(id_key);
   if (!id || *id < 0 || static_cast<uint64_t>(*id) >= vocabulary_size) {
-    throw error(ErrorKind::kCorrupt, "{}: {} is {}, with {} tokens", where, id_key, id ? std::to_string(*id) : "missing", vocabulary_size);
+    throw error(ErrorKind::kCorrupt, "{}: {} is {}, with {} tokens", where, id_key,
+                id ? std::to_string(*id) : "missing", vocabulary_size);
   }
   return {static_cast<TokenId>(*id)};
 }
@@ -104,7 +111,9 @@ std::shared_ptr<const Tokenizer> make_tokenizer_from_gguf(const GgufFile& file) 
   const auto model = file.get_string("tokenizer.ggml.model");
   if (!model) throw error(ErrorKind::kNotFound, "{}: has no tokenizer (tokenizer.ggml.model is missing)", where);
   if (*model != "gpt2") {
-    throw error(ErrorKind::kUnsupported, "{}: tokenizer.ggml.model '{}' is not supported, only gpt2 (byte-level BPE) is", where, printable(*model));
+    throw error(ErrorKind::kUnsupported,
+                "{}: tokenizer.ggml.model '{}' is not supported, only gpt2 (byte-level BPE) is", where,
+                printable(*model));
   }
   Surroundings surroundings = surroundings_of(file.get_string("tokenizer.ggml.pre").value_or("default"), where);
   const std::vector<std::string>& tokens = required_strings(file, "tokenizer.ggml.tokens", where);
@@ -117,8 +126,10 @@ std::shared_ptr<const Tokenizer> make_tokenizer_from_gguf(const GgufFile& file) 
   parts.pre_tokenizer = std::move(surroundings.pre_tokenizer);
   parts.bpe = Bpe(std::move(vocabulary), merges, {.ignore_merges = surroundings.ignore_merges, .unk = {}});
   parts.added_tokens = added_tokens_of(file, tokens, where);
-  parts.prefix = id_if(file, "tokenizer.ggml.add_bos_token", surroundings.add_bos, "tokenizer.ggml.bos_token_id", tokens.size(), where);
-  parts.suffix = id_if(file, "tokenizer.ggml.add_eos_token", false, "tokenizer.ggml.eos_token_id", tokens.size(), where);
+  parts.prefix = id_if(file, "tokenizer.ggml.add_bos_token", surroundings.add_bos, "tokenizer.ggml.bos_token_id",
+                       tokens.size(), where);
+  parts.suffix =
+      id_if(file, "tokenizer.ggml.add_eos_token", false, "tokenizer.ggml.eos_token_id", tokens.size(), where);
   return make_bpe_tokenizer(std::move(parts));
 }
 

@@ -37,16 +37,18 @@ std::pair<std::string, std::string> parse_merge(const Json& value, const std::st
     const size_t space = text.find(' ');
     if (space != std::string::npos) return {text.substr(0, space), text.substr(space + 1)};
   }
-  throw error(ErrorKind::kCorrupt, "{}[{}]: {} is not a pair of tokens", where, rank, printable(to_json_line(value), 60));
+  throw error(ErrorKind::kCorrupt, "{}[{}]: {} is not a pair of tokens", where, rank,
+              printable(to_json_line(value), 60));
 }
 
 Bpe parse_bpe(const JsonPart& model) {
-  const auto type = get_string(model.object, "type", model.where);
-  const bool looks_like_bpe = model.object.contains("merges");  // old files name no type
-  if (type.value_or(looks_like_bpe ? "BPE" : "of an unknown kind") != "BPE") {
-    throw error(ErrorKind::kUnsupported, "{}: model '{}' is not supported, only BPE is", model.where, printable(*type, 60));
+  // Old files name no type: what has merges is BPE.
+  const std::string type =
+      get_string(model.object, "type", model.where).value_or(model.object.contains("merges") ? "BPE" : "");
+  if (type != "BPE") {
+    throw error(ErrorKind::kUnsupported, "{}: model '{}' is not supported, only BPE is", model.where,
+                printable(type, 60));
   }
-  if (!type && !looks_like_bpe) throw error(ErrorKind::kUnsupported, "{}: has no type and is not BPE; only BPE is supported", model.where);
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     if (!get_string(model.object, key, model.where).value_or("").empty()) {
       throw error(ErrorKind::kUnsupported, "{}: BPE with {} is not supported", model.where, key);
@@ -62,7 +64,8 @@ Bpe parse_bpe(const JsonPart& model) {
                      .unk = {}};
   if (const auto unk = get_string(model.object, "unk_token", model.where)) {
     const auto found = vocabulary.find(*unk);
-    if (found == vocabulary.end()) throw error(ErrorKind::kCorrupt, "{}.unk_token: '{}' is not in vocab", model.where, printable(*unk, 60));
+    if (found == vocabulary.end())
+      throw error(ErrorKind::kCorrupt, "{}.unk_token: '{}' is not in vocab", model.where, printable(*unk, 60));
     options.unk = found->second;
   }
   std::vector<std::pair<std::string, std::string>> pairs;
@@ -96,7 +99,8 @@ void parse_template(const JsonPart& part, TokenizerParts& parts) {
   for (const Json& item : required_array(part, "single")) {
     const JsonPart piece = JsonPart::checked(item, part.where + ".single");
     if (piece.object.contains("Sequence")) {
-      if (after_text) throw error(ErrorKind::kUnsupported, "{}: a template that repeats the text is not supported", piece.where);
+      if (after_text)
+        throw error(ErrorKind::kUnsupported, "{}: a template that repeats the text is not supported", piece.where);
       after_text = true;
       continue;
     }
@@ -116,7 +120,8 @@ void parse_post_processor(const Json& value, const std::string& where, Tokenizer
   const std::string type = part.type();
   if (type == "ByteLevel") return;  // changes offsets only
   if (type == "Sequence") {
-    for (const Json& member : required_array(part, "processors")) parse_post_processor(member, where + ".processors", parts);
+    for (const Json& member : required_array(part, "processors"))
+      parse_post_processor(member, where + ".processors", parts);
   } else if (type == "TemplateProcessing" && parts.prefix.empty() && parts.suffix.empty()) {
     parse_template(part, parts);
   } else {
@@ -128,7 +133,8 @@ void check_decoder(const Json& value, const std::string& where) {
   if (value.is_null()) throw error(ErrorKind::kUnsupported, "{}: none, but only ByteLevel is supported", where);
   const JsonPart part = JsonPart::checked(value, where);
   if (const std::string type = part.type(); type != "ByteLevel") {
-    throw error(ErrorKind::kUnsupported, "{}: decoder '{}' is not supported, only ByteLevel is", where, printable(type, 60));
+    throw error(ErrorKind::kUnsupported, "{}: decoder '{}' is not supported, only ByteLevel is", where,
+                printable(type, 60));
   }
 }
 

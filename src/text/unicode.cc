@@ -16,8 +16,8 @@ namespace {
 
 // White_Space=yes of PropList.txt.
 bool is_space(char32_t c) {
-  return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
-         c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+  return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
 CharClass look_up_class(char32_t code) {
@@ -54,7 +54,8 @@ std::string normalize(std::string_view text, NormalForm form) {
                                                static_cast<utf8proc_ssize_t>(text.size()), &mapped, options);
   const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(mapped, &std::free);
   if (length == UTF8PROC_ERROR_NOMEM) throw std::bad_alloc();
-  if (length < 0) throw error(ErrorKind::kResourceExhausted, "text of {} bytes: {}", text.size(), utf8proc_errmsg(length));
+  if (length < 0)
+    throw error(ErrorKind::kResourceExhausted, "text of {} bytes: {}", text.size(), utf8proc_errmsg(length));
   return {reinterpret_cast<const char*>(mapped), static_cast<size_t>(length)};
 }
 

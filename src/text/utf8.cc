@@ -7,7 +7,7 @@ namespace pent {
 namespace {
 
 struct LeadByte {
-  size_t length;          // 0: not a lead byte
+  size_t length;  // 0: not a lead byte
   uint8_t second_min, second_max;
 };
 

@@ -10,8 +10,8 @@ namespace pent {
 constexpr char32_t kReplacementCharacter = 0xFFFD;
 
 struct DecodedChar {
-  char32_t code;   // kReplacementCharacter if invalid
-  size_t length;   // bytes read, at least 1; of an invalid sequence its maximal valid beginning (Unicode 15, §3.9)
+  char32_t code;  // kReplacementCharacter if invalid
+  size_t length;  // bytes read, at least 1; of an invalid sequence its maximal valid beginning (Unicode 15, §3.9)
   bool valid;
   bool cut_short;  // invalid only because the text ends here
 };

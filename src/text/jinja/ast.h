@@ -49,9 +49,9 @@ struct Branch {
 struct Node {
   NodeKind kind;
   int line;
-  std::string text;              // kText: the text; kFor and kSet: the variable
-  ExprPtr expression = {};       // kPrint, kSet: the value; kFor: what is gone through
-  ExprPtr filter = {};           // kFor: `if` of the loop, or null
+  std::string text;                   // kText: the text; kFor and kSet: the variable
+  ExprPtr expression = {};            // kPrint, kSet: the value; kFor: what is gone through
+  ExprPtr filter = {};                // kFor: `if` of the loop, or null
   std::vector<Branch> branches = {};  // kIf: in order; kFor: the body, then the else body if there is one
 };
 

@@ -17,7 +17,9 @@ constexpr size_t kMaxOutputBytes = size_t{1} << 24;
 
 class Evaluator {
  public:
-  Evaluator(Variables globals, const std::string& where) : where_(where), budget_(kMaxWork) { scopes_.push_back(std::move(globals)); }
+  Evaluator(Variables globals, const std::string& where) : where_(where), budget_(kMaxWork) {
+    scopes_.push_back(std::move(globals));
+  }
 
   std::string run(const Body& body) {
     execute(body);
@@ -88,9 +90,13 @@ class Evaluator {
     }
     const auto count = static_cast<int64_t>(items.size());
     for (int64_t i = 0; i < count; ++i) {
-      Value loop(std::vector<std::pair<std::string, Value>>{{"index", i + 1}, {"index0", i}, {"revindex", count - i},
-                                                            {"revindex0", count - i - 1}, {"first", i == 0},
-                                                            {"last", i + 1 == count}, {"length", count}});
+      Value loop(std::vector<std::pair<std::string, Value>>{{"index", i + 1},
+                                                            {"index0", i},
+                                                            {"revindex", count - i},
+                                                            {"revindex0", count - i - 1},
+                                                            {"first", i == 0},
+                                                            {"last", i + 1 == count},
+                                                            {"length", count}});
       scopes_.push_back({{node.text, items[i]}, {"loop", std::move(loop)}});
       execute(node.branches[0].body);
       scopes_.pop_back();
@@ -100,7 +106,8 @@ class Evaluator {
 
   void assign(const std::string& name, Value value) {
     Variables& scope = scopes_.back();
-    const auto known = std::find_if(scope.begin(), scope.end(), [&](const auto& variable) { return variable.first == name; });
+    const auto known =
+        std::find_if(scope.begin(), scope.end(), [&](const auto& variable) { return variable.first == name; });
     if (known != scope.end()) {
       known->second = std::move(value);
     } else {
@@ -136,7 +143,8 @@ class Evaluator {
       case ExprKind::kFilter: return filter(expr);
       case ExprKind::kTest: return apply_test(expr.name, evaluate(*expr.operands[0]));
       case ExprKind::kRaise:
-        throw error(ErrorKind::kInvalidArgument, "{}: {}", where_, printable(to_text(evaluate(*expr.operands[0]), budget_), 1000));
+        throw error(ErrorKind::kInvalidArgument, "{}: {}", where_,
+                    printable(to_text(evaluate(*expr.operands[0]), budget_), 1000));
     }
     return {};
   }
@@ -151,9 +159,11 @@ class Evaluator {
     std::vector<std::pair<std::string, Value>> entries;
     for (size_t i = 0; i < expr.operands.size(); i += 2) {
       const Value key = evaluate(*expr.operands[i]);
-      if (!key.as_string()) throw fail(expr.line, std::string("the key of a mapping must be a string, not ") + key.type_name());
+      if (!key.as_string())
+        throw fail(expr.line, std::string("the key of a mapping must be a string, not ") + key.type_name());
       budget_.spend(entries.size());
-      const auto known = std::find_if(entries.begin(), entries.end(), [&](const auto& entry) { return entry.first == *key.as_string(); });
+      const auto known = std::find_if(entries.begin(), entries.end(),
+                                      [&](const auto& entry) { return entry.first == *key.as_string(); });
       Value value = evaluate(*expr.operands[i + 1]);
       if (known != entries.end()) {
         known->second = std::move(value);
@@ -186,7 +196,8 @@ class Evaluator {
 
   Value slice(const Expr& expr) {
     const Value object = evaluate(*expr.operands[0]);
-    if (!object.as_list() && !object.as_string()) throw fail(expr.line, std::string("cannot slice ") + object.type_name());
+    if (!object.as_list() && !object.as_string())
+      throw fail(expr.line, std::string("cannot slice ") + object.type_name());
     const std::vector<Value> items = items_of(object, expr.line);
     const auto size = static_cast<int64_t>(items.size());
     const auto limit = [&](const ExprPtr& operand, int64_t fallback) {

@@ -38,7 +38,8 @@ class ExpressionParser {
   };
 
   Error too_deep() const {
-    return error(ErrorKind::kCorrupt, "{}:{}: expression nested deeper than {}", tokens_.where(), tokens_.peek().line, kMaxTreeDepth);
+    return error(ErrorKind::kCorrupt, "{}:{}: expression nested deeper than {}", tokens_.where(), tokens_.peek().line,
+                 kMaxTreeDepth);
   }
 
   template <typename... Operands>
@@ -59,9 +60,11 @@ class ExpressionParser {
   }
 
   // operand (op operand)*, grouped from the left.
-  ExprPtr left_chain(TokenKind kind, std::initializer_list<std::string_view> operators, ExprPtr (ExpressionParser::*operand)()) {
+  ExprPtr left_chain(TokenKind kind, std::initializer_list<std::string_view> operators,
+                     ExprPtr (ExpressionParser::*operand)()) {
     ExprPtr left = (this->*operand)();
-    while (tokens_.peek().kind == kind && std::find(operators.begin(), operators.end(), tokens_.peek().text) != operators.end()) {
+    while (tokens_.peek().kind == kind &&
+           std::find(operators.begin(), operators.end(), tokens_.peek().text) != operators.end()) {
       const Token op = tokens_.next();
       left = binary(op, std::move(left), (this->*operand)());
     }
@@ -79,9 +82,11 @@ class ExpressionParser {
 
   bool at_comparison() const {
     const Token& token = tokens_.peek();
-    if (token.kind == TokenKind::kName) return token.text == "in" || (token.text == "not" && tokens_.peek(1).text == "in");
+    if (token.kind == TokenKind::kName)
+      return token.text == "in" || (token.text == "not" && tokens_.peek(1).text == "in");
     constexpr std::string_view kOperators[] = {"==", "!=", "<", "<=", ">", ">="};
-    return token.kind == TokenKind::kOperator && std::find(std::begin(kOperators), std::end(kOperators), token.text) != std::end(kOperators);
+    return token.kind == TokenKind::kOperator &&
+           std::find(std::begin(kOperators), std::end(kOperators), token.text) != std::end(kOperators);
   }
 
   ExprPtr comparison() {
@@ -152,7 +157,9 @@ class ExpressionParser {
     if (name == "false" || name == "False") return constant(token.line, false);
     if (name == "none" || name == "None") return constant(token.line, None{});
     for (const char* keyword : {"and", "or", "not", "in", "is", "if", "else"}) {
-      if (name == keyword) throw error(ErrorKind::kCorrupt, "{}:{}: expected an expression, found '{}'", tokens_.where(), token.line, name);
+      if (name == keyword)
+        throw error(ErrorKind::kCorrupt, "{}:{}: expected an expression, found '{}'", tokens_.where(), token.line,
+                    name);
     }
     if (!tokens_.at_operator("(")) return make(ExprKind::kName, token.line, name);
     if (name != "raise_exception") throw tokens_.unsupported(token.line, "the function '" + printable(name, 40) + "'");
@@ -242,12 +249,14 @@ class ExpressionParser {
     while (!tokens_.accept_operator(")")) {
       if (expr->operands.size() > 1) tokens_.expect_operator(",");
       if (tokens_.peek(1).kind == TokenKind::kOperator && tokens_.peek(1).text == "=") {
-        throw tokens_.unsupported(line, "the argument '" + printable(tokens_.peek().text, 40) + "=' of the filter '" + expr->name + "'");
+        throw tokens_.unsupported(
+            line, "the argument '" + printable(tokens_.peek().text, 40) + "=' of the filter '" + expr->name + "'");
       }
       add_operand(*expr, if_else());
     }
     if (static_cast<int>(expr->operands.size()) - 1 > max_arguments) {
-      throw tokens_.unsupported(line, fmt::format("the filter '{}' with {} arguments", expr->name, expr->operands.size() - 1));
+      throw tokens_.unsupported(
+          line, fmt::format("the filter '{}' with {} arguments", expr->name, expr->operands.size() - 1));
     }
     return expr;
   }

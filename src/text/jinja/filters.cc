@@ -16,7 +16,8 @@ std::string upper(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
     const DecodedChar c = decode_utf8(text, i);
     i += c.length;
-    c.code == 0xDF ? void(out += "SS") : append_utf8(static_cast<char32_t>(utf8proc_toupper(static_cast<utf8proc_int32_t>(c.code))), out);
+    c.code == 0xDF ? void(out += "SS")
+                   : append_utf8(static_cast<char32_t>(utf8proc_toupper(static_cast<utf8proc_int32_t>(c.code))), out);
   }
   return out;
 }
@@ -74,7 +75,8 @@ constexpr Filter kFilters[] = {
     {"d", 2, default_value},
     {"join", 1, join},
     {"upper", 0, [](const Value& input, Arguments, Budget& budget) { return Value(upper(to_text(input, budget))); }},
-    {"lower", 0, [](const Value& input, Arguments, Budget& budget) { return Value(lowercase(to_text(input, budget))); }},
+    {"lower", 0,
+     [](const Value& input, Arguments, Budget& budget) { return Value(lowercase(to_text(input, budget))); }},
     {"string", 0, [](const Value& input, Arguments, Budget& budget) { return Value(to_text(input, budget)); }},
 };
 

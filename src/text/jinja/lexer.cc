@@ -43,7 +43,9 @@ class Lexer {
   }
 
  private:
-  Error fail(ErrorKind kind, const std::string& message) const { return error(kind, "{}:{}: {}", where_, line_, message); }
+  Error fail(ErrorKind kind, const std::string& message) const {
+    return error(kind, "{}:{}: {}", where_, line_, message);
+  }
   bool looking_at(std::string_view what) const { return std::string_view(source_).substr(at_).starts_with(what); }
   void add(TokenKind kind, std::string text) { tokens_.push_back({kind, std::move(text), line_}); }
 
@@ -115,7 +117,8 @@ class Lexer {
   bool read_tag_end(bool block) {
     const std::string_view end = block ? "%}" : "}}";
     const char sign = source_[at_];
-    const bool has_sign = (sign == '-' || (block && sign == '+')) && std::string_view(source_).substr(at_ + 1).starts_with(end);
+    const bool has_sign =
+        (sign == '-' || (block && sign == '+')) && std::string_view(source_).substr(at_ + 1).starts_with(end);
     if (!has_sign && !looking_at(end)) return false;
     add(block ? TokenKind::kBlockEnd : TokenKind::kPrintEnd, {});
     advance(end.size() + has_sign);
@@ -164,7 +167,8 @@ class Lexer {
     }
     std::string digits = source_.substr(at_, end - at_);
     std::erase(digits, '_');
-    if (digits.size() > 18) throw fail(ErrorKind::kUnsupported, "the number " + printable(digits, 40) + " is too large");
+    if (digits.size() > 18)
+      throw fail(ErrorKind::kUnsupported, "the number " + printable(digits, 40) + " is too large");
     add(TokenKind::kInteger, std::move(digits));
     at_ = end;
   }
@@ -191,9 +195,11 @@ class Lexer {
     const size_t digits = c == 'x' ? 2 : c == 'u' ? 4 : c == 'U' ? 8 : 0;
     if (digits > 0) {
       const std::string hex = source_.substr(i + 1, digits);
-      const bool complete = hex.size() == digits && hex.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
+      const bool complete =
+          hex.size() == digits && hex.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
       const uint64_t code = complete ? std::stoull(hex, nullptr, 16) : ~uint64_t{0};
-      if (code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) throw fail(ErrorKind::kCorrupt, "a string has a wrong \\-escape");
+      if (code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF))
+        throw fail(ErrorKind::kCorrupt, "a string has a wrong \\-escape");
       append_utf8(static_cast<char32_t>(code), value);
       i += digits;
     } else if (const size_t known = kLetters.find(c); known != std::string_view::npos) {
@@ -215,7 +221,8 @@ class Lexer {
     }
     const char c = source_[at_];
     if (kOne.find(c) == std::string_view::npos) {
-      throw fail(ErrorKind::kCorrupt, "unexpected character '" + printable(source_.substr(at_, decode_utf8(source_, at_).length)) + "'");
+      throw fail(ErrorKind::kCorrupt,
+                 "unexpected character '" + printable(source_.substr(at_, decode_utf8(source_, at_).length)) + "'");
     }
     if (c == '(' || c == '[' || c == '{') ++brackets;
     if ((c == ')' || c == ']' || c == '}') && --brackets < 0) {

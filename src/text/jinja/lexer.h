@@ -7,7 +7,18 @@
 
 namespace pent::jinja {
 
-enum class TokenKind { kText, kPrintBegin, kPrintEnd, kBlockBegin, kBlockEnd, kName, kString, kInteger, kOperator, kEnd };
+enum class TokenKind {
+  kText,
+  kPrintBegin,
+  kPrintEnd,
+  kBlockBegin,
+  kBlockEnd,
+  kName,
+  kString,
+  kInteger,
+  kOperator,
+  kEnd
+};
 
 struct Token {
   TokenKind kind;

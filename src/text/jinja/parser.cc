@@ -16,7 +16,8 @@ class Parser {
   Body run() {
     Body body = parse_body();
     if (tokens_.peek().kind != TokenKind::kEnd) {
-      throw error(ErrorKind::kCorrupt, "{}:{}: '{}' ends no block", tokens_.where(), tokens_.peek(1).line, printable(tokens_.peek(1).text, 40));
+      throw error(ErrorKind::kCorrupt, "{}:{}: '{}' ends no block", tokens_.where(), tokens_.peek(1).line,
+                  printable(tokens_.peek(1).text, 40));
     }
     return body;
   }
@@ -25,7 +26,8 @@ class Parser {
   // Ends before the end of the text, or before {% elif|else|end… %}.
   Body parse_body() {
     if (++depth_ > kMaxBlockDepth) {
-      throw error(ErrorKind::kCorrupt, "{}:{}: blocks nested deeper than {}", tokens_.where(), tokens_.peek().line, kMaxBlockDepth);
+      throw error(ErrorKind::kCorrupt, "{}:{}: blocks nested deeper than {}", tokens_.where(), tokens_.peek().line,
+                  kMaxBlockDepth);
     }
     Body body;
     while (tokens_.peek().kind != TokenKind::kEnd) {
@@ -67,7 +69,8 @@ class Parser {
 
   void end_block(const char* name, const char* opening, int line) {
     if (!accept_tag(name)) {
-      throw error(ErrorKind::kCorrupt, "{}:{}: the block '{}' is not closed by '{}'", tokens_.where(), line, opening, name);
+      throw error(ErrorKind::kCorrupt, "{}:{}: the block '{}' is not closed by '{}'", tokens_.where(), line, opening,
+                  name);
     }
     end_tag();
   }

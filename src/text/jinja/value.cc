@@ -13,7 +13,8 @@ namespace {
 constexpr int kMaxDepth = 64;
 
 int checked_depth(int depth) {
-  if (depth > kMaxDepth) throw error(ErrorKind::kResourceExhausted, "chat template: lists nested deeper than {}", kMaxDepth);
+  if (depth > kMaxDepth)
+    throw error(ErrorKind::kResourceExhausted, "chat template: lists nested deeper than {}", kMaxDepth);
   return depth;
 }
 
@@ -130,7 +131,8 @@ bool Value::truth() const {
 }
 
 const char* Value::type_name() const {
-  constexpr const char* kNames[] = {"an undefined value", "none", "a boolean", "an integer", "a string", "a list", "a mapping"};
+  constexpr const char* kNames[] = {"an undefined value", "none",   "a boolean", "an integer",
+                                    "a string",           "a list", "a mapping"};
   return kNames[storage_.index()];
 }
 
@@ -183,7 +185,8 @@ std::string to_json(const Value& value, Budget& budget) {
 const Value* find_entry(const Value& dict, std::string_view key) {
   const auto* entries = dict.as_dict();
   if (!entries) return nullptr;
-  const auto found = std::find_if(entries->begin(), entries->end(), [&](const auto& entry) { return entry.first == key; });
+  const auto found =
+      std::find_if(entries->begin(), entries->end(), [&](const auto& entry) { return entry.first == key; });
   return found == entries->end() ? nullptr : &found->second;
 }
 

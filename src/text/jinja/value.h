@@ -22,8 +22,8 @@ struct Dict;
 // Cheap to copy: strings and containers are shared and never changed.
 class Value {
  public:
-  using Storage = std::variant<Undefined, None, bool, int64_t, std::shared_ptr<const std::string>, std::shared_ptr<const List>,
-                               std::shared_ptr<const Dict>>;
+  using Storage = std::variant<Undefined, None, bool, int64_t, std::shared_ptr<const std::string>,
+                               std::shared_ptr<const List>, std::shared_ptr<const Dict>>;
   Value() = default;
   Value(None none) : storage_(none) {}
   Value(bool value) : storage_(value) {}
@@ -76,8 +76,8 @@ class Budget {
 };
 
 bool equal(const Value& a, const Value& b, Budget& budget);
-std::string to_text(const Value& value, Budget& budget);  // str(value)
-std::string to_json(const Value& value, Budget& budget);  // json.dumps(value, ensure_ascii=False)
+std::string to_text(const Value& value, Budget& budget);           // str(value)
+std::string to_json(const Value& value, Budget& budget);           // json.dumps(value, ensure_ascii=False)
 const Value* find_entry(const Value& dict, std::string_view key);  // nullptr if absent or not a dict
 
 // Without the white space (Python's idea of it) at the ends.

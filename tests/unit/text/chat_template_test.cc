@@ -36,14 +36,17 @@ TEST(ChatTemplate, RendersAsJinja2) {
     for (const Json& message : field("messages")) messages.push_back({message["role"], message["content"]});
     try {
       const auto chat_template = ChatTemplate::parse(field("template").get<std::string>(), "test");
-      EXPECT_EQ(chat_template.apply(messages, field("add_generation_prompt"), "<s>", "</s>"), field("expected").get<std::string>());
+      EXPECT_EQ(chat_template.apply(messages, field("add_generation_prompt"), "<s>", "</s>"),
+                field("expected").get<std::string>());
     } catch (const Error& problem) {
       ADD_FAILURE() << problem.what();
     }
   }
 }
 
-std::string render(const std::string& source) { return ChatTemplate::parse(source, "t.jinja").apply({{"user", "hi"}}, true); }
+std::string render(const std::string& source) {
+  return ChatTemplate::parse(source, "t.jinja").apply({{"user", "hi"}}, true);
+}
 
 void expect_error(const std::string& source, ErrorKind kind, const std::string& part) {
   SCOPED_TRACE(source.substr(0, 100));
@@ -53,29 +56,30 @@ void expect_error(const std::string& source, ErrorKind kind, const std::string& 
   } catch (const Error& problem) {
     EXPECT_EQ(problem.kind(), kind) << problem.what();
     EXPECT_NE(std::string(problem.what()).find(part), std::string::npos) << problem.what();
-    EXPECT_TRUE(std::string(problem.what()).starts_with("t.jinja") || kind == ErrorKind::kResourceExhausted) << problem.what();
+    EXPECT_TRUE(std::string(problem.what()).starts_with("t.jinja") || kind == ErrorKind::kResourceExhausted)
+        << problem.what();
   }
 }
 
 TEST(ChatTemplate, WhatItCannotDoIsNamedWithItsLine) {
-  for (const auto& [source, part] : std::vector<std::pair<std::string, std::string>>{
-           {"a\n{% macro f() %}{% endmacro %}", "2: the block 'macro'"},
-           {"{% raw %}{{{% endraw %}", "1: the block 'raw'"},
-           {"\n\n{{ x | sort }}", "3: the filter 'sort'"},
-           {"{{ x is divisibleby(3) }}", "the test 'divisibleby'"},
-           {"{{ range(3) }}", "the function 'range'"},
-           {"{{ 'a'.strip() }}", "the method 'strip'"},
-           {"{% set ns.x = 1 %}", "setting an attribute"},
-           {"{% set x %}a{% endset %}", "a set block"},
-           {"{% for a, b in c %}{% endfor %}", "several variables"},
-           {"{{ 1 / 2 }}", "the operator /"},
-           {"{{ 2 ** 2 }}", "the operator **"},
-           {"{{ 1.5 }}", "fraction"},
-           {"{{ (1, 2) }}", "a tuple"},
-           {"{{ 1 < 2 < 3 }}", "a chain of comparisons"},
-           {"{{ 'abc'[::2] }}", "a slice with a step"},
-           {"{{ x | tojson(indent=2) }}", "the argument 'indent='"},
-           {"{% break %}", "the block 'break'"}}) {
+  for (const auto& [source, part] :
+       std::vector<std::pair<std::string, std::string>>{{"a\n{% macro f() %}{% endmacro %}", "2: the block 'macro'"},
+                                                        {"{% raw %}{{{% endraw %}", "1: the block 'raw'"},
+                                                        {"\n\n{{ x | sort }}", "3: the filter 'sort'"},
+                                                        {"{{ x is divisibleby(3) }}", "the test 'divisibleby'"},
+                                                        {"{{ range(3) }}", "the function 'range'"},
+                                                        {"{{ 'a'.strip() }}", "the method 'strip'"},
+                                                        {"{% set ns.x = 1 %}", "setting an attribute"},
+                                                        {"{% set x %}a{% endset %}", "a set block"},
+                                                        {"{% for a, b in c %}{% endfor %}", "several variables"},
+                                                        {"{{ 1 / 2 }}", "the operator /"},
+                                                        {"{{ 2 ** 2 }}", "the operator **"},
+                                                        {"{{ 1.5 }}", "fraction"},
+                                                        {"{{ (1, 2) }}", "a tuple"},
+                                                        {"{{ 1 < 2 < 3 }}", "a chain of comparisons"},
+                                                        {"{{ 'abc'[::2] }}", "a slice with a step"},
+                                                        {"{{ x | tojson(indent=2) }}", "the argument 'indent='"},
+                                                        {"{% break %}", "the block 'break'"}}) {
     expect_error(source, ErrorKind::kUnsupported, part);
   }
 }
@@ -98,7 +102,14 @@ TEST(ChatTemplate, WrongSyntaxIsNamedWithItsLine) {
            {"{{ and }}", "found 'and'"},
            {"{{ " + std::string(500, '(') + "1" + std::string(500, ')') + " }}", "deeper"},
            {"{{ " + std::string(500, '-') + "1 }}", "deeper"},
-           {"{{ 1" + [] { std::string s; for (int i = 0; i < 500; ++i) s += "+1"; return s; }() + " }}", "deeper"}}) {
+           {"{{ 1" +
+                [] {
+                  std::string s;
+                  for (int i = 0; i < 500; ++i) s += "+1";
+                  return s;
+                }() +
+                " }}",
+            "deeper"}}) {
     expect_error(source, ErrorKind::kCorrupt, part);
   }
   std::string blocks;

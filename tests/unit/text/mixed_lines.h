@@ -16,7 +16,8 @@ inline std::string golden_file(const std::string& name) {
 
 class MixedLines {
  public:
-  explicit MixedLines(uint64_t seed) : state_(seed), source_(parse_json(golden_file("fragments.json"), "fragments.json")) {}
+  explicit MixedLines(uint64_t seed)
+      : state_(seed), source_(parse_json(golden_file("fragments.json"), "fragments.json")) {}
 
   std::string next() {
     std::string line;

@@ -34,7 +34,8 @@ void expect_hashes(const Tokenizer& tokenizer, bool add_special, const Json& gol
   for (size_t block = 0; block < hashes.size(); ++block) {
     uint32_t value = 2166136261u;
     for (int i = 0; i < per_hash; ++i) value = hash_line(tokenizer, lines.next(), add_special, value);
-    ASSERT_EQ(value, hashes[block].get<uint32_t>()) << "in lines " << block * per_hash << " to " << (block + 1) * per_hash - 1;
+    ASSERT_EQ(value, hashes[block].get<uint32_t>())
+        << "in lines " << block * per_hash << " to " << (block + 1) * per_hash - 1;
   }
 }
 

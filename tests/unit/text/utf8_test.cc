@@ -24,11 +24,15 @@ TEST(Utf8, EveryCodePointSurvivesWritingAndReading) {
 
 TEST(Utf8, InvalidSequencesBecomeOneReplacementPerMaximalPart) {
   const std::string r = "\uFFFD";
-  EXPECT_EQ(replace_invalid_utf8("a\x80" "b"), "a" + r + "b");
-  EXPECT_EQ(replace_invalid_utf8("\xC0\xAF"), r + r);              // overlong
-  EXPECT_EQ(replace_invalid_utf8("\xED\xA0\x80"), r + r + r);      // surrogate
+  EXPECT_EQ(replace_invalid_utf8("a\x80"
+                                 "b"),
+            "a" + r + "b");
+  EXPECT_EQ(replace_invalid_utf8("\xC0\xAF"), r + r);          // overlong
+  EXPECT_EQ(replace_invalid_utf8("\xED\xA0\x80"), r + r + r);  // surrogate
   EXPECT_EQ(replace_invalid_utf8("\xF4\x90\x80\x80"), r + r + r + r);
-  EXPECT_EQ(replace_invalid_utf8("\xE4\xBD" "A"), r + "A");        // cut short: one
+  EXPECT_EQ(replace_invalid_utf8("\xE4\xBD"
+                                 "A"),
+            r + "A");  // cut short: one
   EXPECT_EQ(replace_invalid_utf8("\xF0\x9F\x98"), r);
   EXPECT_EQ(replace_invalid_utf8("\xFF\xFE"), r + r);
 }
@@ -52,9 +56,7 @@ TEST(Unicode, ClassesFollowTheCharacterDatabase) {
   EXPECT_FALSE(is_word_char('-') || is_word_char(U'½'));
 }
 
-TEST(Unicode, LowercaseIsCharacterByCharacter) {
-  EXPECT_EQ(lowercase("ÀΣİǅ\u212A"), "àσi\u0307ǆk");
-}
+TEST(Unicode, LowercaseIsCharacterByCharacter) { EXPECT_EQ(lowercase("ÀΣİǅ\u212A"), "àσi\u0307ǆk"); }
 
 TEST(ByteAlphabet, AllBytesGoThereAndBack) {
   for (int b = 0; b < 256; ++b) {
