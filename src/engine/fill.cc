@@ -52,8 +52,7 @@ SamplingParams fill_params(const Model& model, const FillCanvas& made, Generatio
     throw error(ErrorKind::kInvalidArgument, "--stop has no meaning here: the holes say how many tokens are written");
   options.max_tokens = made.hole_tokens;
   if (!options.block_length) options.block_length = made.hole_tokens;
-  const int fixed = made.canvas.size() - made.hole_tokens;
-  return resolve(with_model_defaults(model, std::move(options), fixed), model.denoiser->spec(), fixed);
+  return resolved_params(model, options, made.canvas.size() - made.hole_tokens);
 }
 
 // A hole is filled with text only: no end, no padding, no template marks.

@@ -71,10 +71,9 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
   for (const BatchItem& item : items) {
     std::vector<TokenId> prompt = or_start_token(item.prompt, spec);
     prompt_tokens.push_back(static_cast<int>(prompt.size()));
-    GenerationOptions each = with_model_defaults(model, options, prompt_tokens.back());
-    each.seed = item.seed;
-    each.n_index = item.n_index;
-    params.push_back(resolve(each, spec, prompt_tokens.back()));
+    params.push_back(resolved_params(model, options, prompt_tokens.back()));
+    params.back().seed = item.seed;
+    params.back().n_index = item.n_index;
     samplers.push_back(make_sampler(std::move(prompt), params.back(), spec));
   }
   std::vector<Generation> generations;
@@ -88,6 +87,10 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
     generations.back().prompt_tokens = prompt_tokens[i];
   }
   return generations;
+}
+
+SamplingParams resolved_params(const Model& model, const GenerationOptions& options, int prompt_tokens) {
+  return resolve(with_model_defaults(model, options, prompt_tokens), model.denoiser->spec(), prompt_tokens);
 }
 
 std::vector<TokenId> make_prompt(const Model& model, const std::string& user, const std::string& system, bool raw) {

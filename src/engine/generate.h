@@ -7,7 +7,7 @@
 
 #include "base/cancel.h"
 #include "engine/model.h"
-#include "sample/options.h"
+#include "sample/preset.h"
 #include "sample/trace.h"
 
 namespace pent {
@@ -46,6 +46,9 @@ struct BatchItem {
 };
 std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem>& items, const GenerationOptions& options,
                                        int width, const TraceSink& trace = {}, const CancelToken* cancel = nullptr);
+
+// The parameters generate() uses for these options and a prompt of this length, every default filled in.
+SamplingParams resolved_params(const Model& model, const GenerationOptions& options, int prompt_tokens);
 
 // Prompt text to tokens: through the chat template (system may be empty) unless raw or the model has none; raw prompts get
 // BOS where the tokenizer's post-processor adds it.
