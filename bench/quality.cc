@@ -4,6 +4,7 @@
 // With --fill: held-out texts with one sentence cut out, filled by the model or by a random sentence of that length; the judge
 // says which it finds likelier. One JSON document on stdout, progress on stderr. Everything is seeded.
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <cstdio>
 #include <fstream>
 
@@ -37,12 +38,15 @@ struct Arguments {
 
 void say(const std::string& line) { fmt::print(stderr, "{}\n", line); }
 
+// As a person would write it: 0.7, not the nearest float's digits.
+double shown(float value) { return std::round(static_cast<double>(value) * 1e6) / 1e6; }
+
 // What is decided by the model's own defaults and what by options, made explicit.
 Json to_json(const SamplingParams& params) {
   Json json = {{"preset", params.preset},
                {"max_tokens", params.max_tokens},
-               {"temperature", params.temperature},
-               {"top_p", params.top_p},
+               {"temperature", shown(params.temperature)},
+               {"top_p", shown(params.top_p)},
                {"top_k", params.top_k}};
   if (!params.diffusion) return json;
   json["block_length"] = params.block_length;

@@ -1,0 +1,95 @@
+// Generation on the native engine with random weights: the same tokens whatever the threads and whatever else is in the pass.
+#include <gtest/gtest.h>
+
+#include "engine/generate.h"
+#include "model/synth.h"
+#include "support/fake_tokenizer.h"
+
+namespace pent {
+namespace {
+
+constexpr int kVocabulary = 96;
+
+ModelSpec small_spec(bool diffusion) {
+  ModelSpec spec{.family = diffusion ? "llada" : "llama",
+                 .attention = diffusion ? AttentionKind::kFull : AttentionKind::kCausal,
+                 .vocab_size = kVocabulary,
+                 .d_model = 64,
+                 .n_layers = 2,
+                 .n_heads = 4,
+                 .n_kv_heads = diffusion ? 4 : 2,
+                 .head_dim = 16,
+                 .ffn_dim = 96,
+                 .max_positions = 128};
+  if (diffusion) spec.mask_id = kVocabulary - 1;
+  spec.eos_id = 0;
+  spec.stop_ids = {0};
+  return spec;
+}
+
+Model random_model(bool diffusion, ThreadPool& pool, bool precise) {
+  std::vector<std::string> tokens = {"<eos>"};
+  for (int i = 1; i < kVocabulary; ++i) tokens.push_back(fmt::format("w{} ", i));
+  Model model;
+  model.name = "random";
+  model.files = make_random_model(small_spec(diffusion), 7);
+  model.tokenizer = std::make_shared<FakeTokenizer>(std::move(tokens));
+  model.denoiser = load_native(model.files, pool, {.precise = precise});
+  return model;
+}
+
+std::vector<std::vector<TokenId>> answers(bool diffusion, bool precise, int threads, int width) {
+  ThreadPool pool(threads);
+  Model model = random_model(diffusion, pool, precise);
+  GenerationOptions options{.max_tokens = 24, .temperature = 0.8};
+  if (diffusion) {
+    options.block_length = 10;
+    options.steps = 14;
+  }
+  std::vector<BatchItem> items;
+  for (uint32_t i = 0; i < 5; ++i) items.push_back({std::vector<TokenId>(3 + 4 * i, static_cast<TokenId>(5 + i)), 3, i});
+  std::vector<std::vector<TokenId>> all;
+  for (const Generation& each : generate_batch(model, items, options, width)) all.push_back(each.token_ids);
+  return all;
+}
+
+TEST(NativeGenerate, SameTokensWithAnyThreadsAloneOrInABatch) {
+  for (const bool diffusion : {true, false})
+    for (const bool precise : {true, false}) {
+      const auto expected = answers(diffusion, precise, 1, 1);
+      size_t written = 0;
+      for (const auto& tokens : expected) written += tokens.size();
+      EXPECT_GT(written, 20u);
+      for (const int threads : {1, 2, 3})
+        for (const int width : {1, 2, 5})
+          EXPECT_EQ(answers(diffusion, precise, threads, width), expected)
+              << "diffusion " << diffusion << ", precise " << precise << ", threads " << threads << ", width " << width;
+    }
+}
+
+TEST(NativeGenerate, AnUnknownTokenInThePromptIsNamed) {
+  ThreadPool pool(1);
+  for (const bool diffusion : {true, false}) {
+    Model model = random_model(diffusion, pool, false);
+    for (const TokenId token : {-1, kVocabulary}) {
+      try {
+        generate(model, {token}, {.max_tokens = 4});
+        ADD_FAILURE() << "token " << token << " was accepted";
+      } catch (const Error& problem) {
+        EXPECT_NE(std::string(problem.what()).find(std::to_string(token)), std::string::npos) << problem.what();
+      }
+    }
+    EXPECT_NO_THROW(generate(model, {1}, {.max_tokens = 4})) << "the model is usable after a refusal";
+  }
+}
+
+TEST(NativeGenerate, FillingWithRandomWeightsKeepsTheText) {
+  ThreadPool pool(2);
+  Model model = random_model(true, pool, false);
+  const Filling filling = fill(model, "w1 [[5]]w2 w3 [[end:2]]", {.seed = 1});
+  EXPECT_EQ(filling.holes.at(0).tokens, 5);
+  EXPECT_EQ(filling.generation.text, "w1 " + filling.holes[0].text + "w2 w3 " + filling.holes.at(1).text);
+}
+
+}  // namespace
+}  // namespace pent
