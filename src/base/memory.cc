@@ -47,11 +47,11 @@ int64_t system_memory_left() {
 
 int64_t available_memory_bytes() { return std::min(system_memory_left(), cgroup_memory_left()); }
 
-void require_memory(int64_t bytes, const std::string& what) {
-  const int64_t available = available_memory_bytes();
+void require_memory(double bytes, const std::string& what) {
+  const double available = static_cast<double>(available_memory_bytes());
   if (bytes > available) {
-    throw error(ErrorKind::kResourceExhausted, "{} needs {} MB of memory, {} MB are available", what, (bytes + 999999) / 1000000,
-                available / 1000000);
+    throw error(ErrorKind::kResourceExhausted, "{} needs {:.0f} MB of memory, {:.0f} MB are available", what, bytes / 1e6,
+                available / 1e6);
   }
 }
 

@@ -86,6 +86,7 @@ void attend(const kernels::KernelSet& kernels, const AttentionInput& input, cons
   scratch.sums.assign(pairs * padded, 0.0f);
   std::vector<const float*> queries(pairs), weights(pairs);
   std::vector<float*> scores(pairs), sums(pairs);
+  std::vector<float> totals(pairs);
   for (int64_t pair = 0; pair < pairs; ++pair) {
     const int64_t row = tile.row_begin + pair / group, head = kv_head * group + pair % group;
     queries[pair] = input.queries + row * input.query_stride + head * spec.head_dim;
@@ -100,7 +101,6 @@ void attend(const kernels::KernelSet& kernels, const AttentionInput& input, cons
     kernels.attention_scores(queries.data() + begin, end - begin, keys, spec.head_dim, range.begin, range.end, scale,
                              scores.data() + begin);
   });
-  std::vector<float> totals(pairs);
   for (int64_t pair = 0; pair < pairs; ++pair) {
     const int64_t row = tile.row_begin + pair / group;
     totals[pair] = kernels.softmax_exp(scratch.scores.data() + pair * longest, visible_slots(ranges_of(input.plan, row)));

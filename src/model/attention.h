@@ -19,8 +19,8 @@ struct AttentionTile {
 
 // Scratch of one worker.
 struct AttentionScratch {
-  std::vector<float> scores;
-  std::vector<float> sums;
+  std::vector<float> scores;  // [pairs, slots seen by the row that sees most]
+  std::vector<float> sums;    // [pairs, padded head_dim]
 };
 
 // Cuts the plan's rows into tiles. caches[i] belongs to plan.sequences[i].

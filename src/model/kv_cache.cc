@@ -14,11 +14,12 @@ KvCache::KvCache(const ModelSpec& spec, int32_t capacity)
   const int64_t slots = (int64_t{capacity} + kernels::kSlotBlock - 1) / kernels::kSlotBlock * kernels::kSlotBlock;
   key_floats_ = slots * head_dim_;
   value_floats_ = slots * padded_head_dim_;
-  const int64_t floats = int64_t{spec.n_layers} * n_kv_heads_ * (key_floats_ + value_floats_);
+  const int64_t heads = int64_t{spec.n_layers} * n_kv_heads_;
+  const double bytes = 4.0 * static_cast<double>(heads) * static_cast<double>(key_floats_ + value_floats_);
   const auto what = fmt::format("a sequence of {} positions", capacity);
-  require_memory(floats * 4, what);
-  data_.reset(static_cast<float*>(std::calloc(floats, sizeof(float))));
-  if (!data_) throw error(ErrorKind::kResourceExhausted, "{} needs {} MB of memory", what, floats / 250000);
+  require_memory(bytes, what);
+  data_.reset(static_cast<float*>(std::calloc(heads * (key_floats_ + value_floats_), sizeof(float))));
+  if (!data_) throw error(ErrorKind::kResourceExhausted, "{} needs {:.0f} MB of memory", what, bytes / 1e6);
   claimed_.assign(capacity, 0);
 }
 

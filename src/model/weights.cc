@@ -54,9 +54,9 @@ class Loader {
   int64_t q_rows() const { return int64_t{spec_.n_heads} * spec_.head_dim; }
   int64_t kv_rows() const { return int64_t{spec_.n_kv_heads} * spec_.head_dim; }
 
-  int64_t bytes_needed() const {
+  double bytes_needed() const {
     const int64_t d = spec_.d_model;
-    const auto bytes = [&](int64_t n, int64_t k) { return PackedMatrix::bytes_needed(format_, n, k); };
+    const auto bytes = [&](int64_t n, int64_t k) { return static_cast<double>(PackedMatrix::bytes_needed(format_, n, k)); };
     return bytes(spec_.vocab_size, d) + spec_.n_layers * (bytes(q_rows() + 2 * kv_rows(), d) + bytes(d, q_rows()) +
                                                           bytes(2 * int64_t{spec_.ffn_dim}, d) + bytes(d, spec_.ffn_dim));
   }

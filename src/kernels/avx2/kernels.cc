@@ -38,7 +38,7 @@ void quantize_row(const float* x, int64_t k, const RowsQ8& out, int64_t row) {
     sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4E));
     sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xB1));
     out.scales[row * out.groups + group] = largest / 127.0f;
-    out.offsets[row * out.groups + group] = -128 * _mm_cvtsi128_si32(sum);
+    out.offsets[row * out.groups + group] = _mm_cvtsi128_si32(_mm_slli_epi32(_mm_sub_epi32(_mm_setzero_si128(), sum), 7));
   }
 }
 
@@ -206,7 +206,20 @@ double exp_sum_weighted(const float* x, int64_t n, float max, double* weighted) 
 
 }  // namespace
 
-const KernelSet kKernels = {"avx2",       supported, matmul_f32,       matmul_q8,   quantize_row,     rmsnorm, rope,
-                            silu_mul,     attention_scores, softmax_exp, attention_values, exp_sum, exp_sum_weighted};
+const KernelSet kKernels = {
+    .name = "avx2",
+    .supported = supported,
+    .matmul_f32 = matmul_f32,
+    .matmul_q8 = matmul_q8,
+    .quantize_row = quantize_row,
+    .rmsnorm = rmsnorm,
+    .rope = rope,
+    .silu_mul = silu_mul,
+    .attention_scores = attention_scores,
+    .softmax_exp = softmax_exp,
+    .attention_values = attention_values,
+    .exp_sum = exp_sum,
+    .exp_sum_weighted = exp_sum_weighted,
+};
 
 }  // namespace pent::kernels::avx2

@@ -54,7 +54,9 @@ void quantize_row(const float* x, int64_t k, const RowsQ8& out, int64_t row) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtsepi32_epi8(q_low));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 16), _mm512_cvtsepi32_epi8(q_high));
     out.scales[row * out.groups + group] = largest / 127.0f;
-    out.offsets[row * out.groups + group] = -128 * _mm512_reduce_add_epi32(_mm512_add_epi32(q_low, q_high));
+    // -128 * sum, term by term: vectors wrap where a group is not finite.
+    const __m512i sums = _mm512_slli_epi32(_mm512_sub_epi32(_mm512_setzero_si512(), _mm512_add_epi32(q_low, q_high)), 7);
+    out.offsets[row * out.groups + group] = _mm512_reduce_add_epi32(sums);
   }
 }
 
@@ -254,7 +256,20 @@ double exp_sum_weighted(const float* x, int64_t n, float max, double* weighted) 
 
 }  // namespace
 
-const KernelSet kKernels = {"avx512",     supported, matmul_f32,       matmul_q8,   quantize_row,     rmsnorm, rope,
-                            silu_mul,     attention_scores, softmax_exp, attention_values, exp_sum, exp_sum_weighted};
+const KernelSet kKernels = {
+    .name = "avx512",
+    .supported = supported,
+    .matmul_f32 = matmul_f32,
+    .matmul_q8 = matmul_q8,
+    .quantize_row = quantize_row,
+    .rmsnorm = rmsnorm,
+    .rope = rope,
+    .silu_mul = silu_mul,
+    .attention_scores = attention_scores,
+    .softmax_exp = softmax_exp,
+    .attention_values = attention_values,
+    .exp_sum = exp_sum,
+    .exp_sum_weighted = exp_sum_weighted,
+};
 
 }  // namespace pent::kernels::avx512

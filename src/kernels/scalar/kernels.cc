@@ -155,7 +155,20 @@ double exp_sum(const float* x, int64_t n, float max) {
 
 }  // namespace
 
-const KernelSet kKernels = {"scalar",     supported, matmul_f32,       matmul_q8,   quantize_row,     rmsnorm, rope,
-                            silu_mul,     attention_scores, softmax_exp, attention_values, exp_sum, exp_sum_weighted};
+const KernelSet kKernels = {
+    .name = "scalar",
+    .supported = supported,
+    .matmul_f32 = matmul_f32,
+    .matmul_q8 = matmul_q8,
+    .quantize_row = quantize_row,
+    .rmsnorm = rmsnorm,
+    .rope = rope,
+    .silu_mul = silu_mul,
+    .attention_scores = attention_scores,
+    .softmax_exp = softmax_exp,
+    .attention_values = attention_values,
+    .exp_sum = exp_sum,
+    .exp_sum_weighted = exp_sum_weighted,
+};
 
 }  // namespace pent::kernels::scalar

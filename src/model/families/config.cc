@@ -11,6 +11,8 @@ namespace pent {
 namespace {
 
 constexpr int64_t kMaxSize = int64_t{1} << 24;
+constexpr int64_t kMaxWidth = int64_t{1} << 20;
+constexpr int kMaxLayers = 4096;
 
 int checked_size(int64_t value, const char* key, const std::string& where) {
   if (value < 1 || value > kMaxSize) {
@@ -166,13 +168,14 @@ ModelSpec read_gguf_spec(const ModelFiles& files, const std::string& arch, Atten
 
 void check_spec(const ModelSpec& spec, const std::string& where) {
   const auto refuse = [&](const std::string& what) { throw error(ErrorKind::kCorrupt, "{}: {}", where, what); };
+  // Far above every published model, and low enough that sizes computed from them fit in 63 bits.
+  if (spec.n_layers > kMaxLayers) refuse(fmt::format("{} layers, at most {} are accepted", spec.n_layers, kMaxLayers));
+  const int64_t widest = std::max<int64_t>({spec.d_model, spec.ffn_dim, int64_t{spec.n_heads} * spec.head_dim});
+  if (widest > kMaxWidth) refuse(fmt::format("a layer {} wide, at most {} is accepted", widest, kMaxWidth));
   if (spec.n_heads % spec.n_kv_heads != 0) {
     refuse(fmt::format("{} attention heads cannot share {} key/value heads", spec.n_heads, spec.n_kv_heads));
   }
   if (spec.head_dim % 2 != 0) refuse(fmt::format("head dimension {} is odd; RoPE needs pairs", spec.head_dim));
-  if (int64_t{spec.n_heads} * spec.head_dim > kMaxSize) {
-    refuse(fmt::format("{} heads of {} channels are too many", spec.n_heads, spec.head_dim));
-  }
   if (!std::isfinite(spec.rope_theta) || spec.rope_theta <= 1) refuse(fmt::format("RoPE base {} is not above 1", spec.rope_theta));
   if (!std::isfinite(spec.rms_eps) || spec.rms_eps < 0 || spec.rms_eps > 1) {
     refuse(fmt::format("RMSNorm epsilon {} is not in [0, 1]", spec.rms_eps));

@@ -47,9 +47,8 @@ ModelSpec read_hf_spec(const ModelFiles& files) {
     throw error(ErrorKind::kCorrupt, "{}: 'd_model' {} is no multiple of 'n_heads' {}", config.where(), spec.d_model, spec.n_heads);
   }
   spec.head_dim = spec.d_model / spec.n_heads;
-  const double ratio = config.number("mlp_ratio", 0);
-  const int scaled = ratio > 0 && ratio < 1024 ? static_cast<int>(ratio * spec.d_model) : 0;
-  spec.ffn_dim = config.size("mlp_hidden_size", scaled);
+  const double scaled = config.number("mlp_ratio", 0) * spec.d_model;
+  spec.ffn_dim = config.size("mlp_hidden_size", scaled >= 1 && scaled < 1e9 ? static_cast<int>(scaled) : 0);
   spec.max_positions = config.size("max_sequence_length");
   spec.rms_eps = static_cast<float>(config.number("rms_norm_eps", 1e-5));
   spec.rope_theta = config.number("rope_theta", 10000);

@@ -99,6 +99,8 @@ TEST(Families, ContradictionsAreRefused) {
   refusal(kSmolLm2, "head_dim", 7, ErrorKind::kCorrupt);
   refusal(kSmolLm2, "hidden_size", 0, ErrorKind::kCorrupt);
   refusal(kSmolLm2, "hidden_size", int64_t{1} << 40, ErrorKind::kCorrupt);
+  refusal(kSmolLm2, "num_hidden_layers", 1 << 20, ErrorKind::kCorrupt);
+  refusal(kSmolLm2, "intermediate_size", 1 << 22, ErrorKind::kCorrupt);
   refusal(kSmolLm2, "hidden_size", "576", ErrorKind::kCorrupt);
   refusal(kSmolLm2, "rope_theta", 0, ErrorKind::kCorrupt);
   refusal(kSmolLm2, "rms_norm_eps", -1, ErrorKind::kCorrupt);
