@@ -1,9 +1,11 @@
-"""Regenerates the golden files that the references give: all, or those of the parts named (random, tiny, smollm2, tokenizer, gguf)."""
+"""Regenerates the golden files that the references give: all, or those of the parts named (random, tiny, smollm2, tokenizer, gguf,
+templates)."""
 
 import sys
 
 import common
 import make_gguf_goldens
+import make_template_cases
 import make_tokenizer_goldens
 import random_reference
 import smollm2
@@ -16,7 +18,8 @@ def tokenizer():
 
 
 PARTS = {"random": lambda: common.write_json(common.PARITY / "random.json", random_reference.vectors()),
-         "tiny": tiny_goldens.make, "smollm2": smollm2.make, "tokenizer": tokenizer, "gguf": make_gguf_goldens.main}
+         "tiny": tiny_goldens.make, "smollm2": smollm2.make, "tokenizer": tokenizer, "gguf": make_gguf_goldens.main,
+         "templates": make_template_cases.main}
 
 common.check_blas()
 for part in sys.argv[1:] or PARTS:

@@ -4,6 +4,7 @@ import numpy
 import torch
 
 import decoding_reference as decoding
+import likelihood_reference as likelihood
 import tiny_models
 from common import GOLDEN, PARITY, write_json, write_tensors
 from llada_reference import LLaDA
@@ -93,12 +94,28 @@ def causal_cases(logits):
     return cases
 
 
+def likelihood_cases(logits, diffusion):
+    cases = []
+    for seed, (context, target, draws, width) in enumerate([(3, 1, 4, 4), (5, 7, 24, 4), (4, 12, 10, 4), (1, 9, 13, 16)]):
+        tokens = numpy.random.Generator(numpy.random.PCG64(50 + seed)).integers(0, 256, context + target).tolist()
+        case = {"context": tokens[:context], "target": tokens[context:]}
+        if diffusion:
+            mean, error = likelihood.bound(logits, case["context"], case["target"], tiny_models.MASK, draws, width, seed)
+            case |= {"draws": draws, "width": width, "seed": seed, "log_prob": mean, "standard_error": error}
+        else:
+            case["log_prob"] = likelihood.causal(logits, case["context"], case["target"])
+        cases.append(case)
+    return cases
+
+
 def make():
     tiny_models.make_all()
     for i, name in enumerate(["tiny-llada", "tiny-llada-tied"]):
         logits = LLaDA(GOLDEN / name).logits
         write_logits(name, logits, sequences(20 + i, masked=True))
         write_json(PARITY / f"{name}-decoding.json", diffusion_cases(logits))
+        write_json(PARITY / f"{name}-likelihood.json", likelihood_cases(logits, diffusion=True))
     logits = llama("tiny-llama")
     write_logits("tiny-llama", logits, sequences(30, masked=False))
     write_json(PARITY / "tiny-llama-decoding.json", causal_cases(logits))
+    write_json(PARITY / "tiny-llama-likelihood.json", likelihood_cases(logits, diffusion=False))

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sample/bound.h"
 #include "sample/decode.h"
 #include "sample/preset.h"
 #include "sample/sampler.h"
@@ -111,6 +112,24 @@ TEST_P(TinyModel, DecodesTheIdsOfTheReferenceSampler) {
     const auto begin = static_cast<int32_t>(item["prompt"].size());
     for (size_t i = 0; i < item["step_of_cell"].size(); ++i)
       EXPECT_EQ(samplers[0]->canvas()[begin + static_cast<int32_t>(i)].step, item["step_of_cell"][i]) << "cell " << i;
+  }
+}
+
+TEST_P(TinyModel, LikelihoodsEqualTheReference) {
+  const auto denoiser = load(/*precise=*/true);
+  for (const Json& item : golden_json(std::string(GetParam()) + "-likelihood.json")) {
+    SCOPED_TRACE(item.dump());
+    const ScoringItem scored{.context = item["context"], .target = item["target"]};
+    LogLikelihood likelihood;
+    if (denoiser->spec().is_diffusion()) {
+      likelihood =
+          diffusion_bound(*denoiser, scored, {.draws = item["draws"], .width = item["width"], .seed = item["seed"]});
+      EXPECT_NEAR(likelihood.standard_error, item["standard_error"], 1e-3);
+    } else {
+      likelihood = ar_log_likelihood(*denoiser, std::span(&scored, 1))[0];
+    }
+    EXPECT_NEAR(likelihood.log_prob, item["log_prob"], 1e-3);
+    EXPECT_EQ(likelihood.tokens, static_cast<int>(scored.target.size()));
   }
 }
 
