@@ -1,5 +1,4 @@
-"""Regenerates the golden files that the references give: all, or those of the parts named (random, tiny, smollm2, tokenizer, gguf,
-templates)."""
+"""Regenerates the golden files that the references give: all of them, or the parts named."""
 
 import sys
 
