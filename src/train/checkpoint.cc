@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/mapped_file.h"
 #include "io/weight_source.h"
+#include "model/families/config.h"
 
 namespace pent::train {
 namespace {
@@ -29,18 +30,26 @@ void sync_directory(const fs::path& path) {
   ::close(fd);
 }
 
-// Writes a directory through `fill` under a temporary name, then puts it in place of `directory`.
+constexpr std::string_view kPartial = ".partial";
+
+// Writes a directory through `fill` under a temporary name, then puts it in place of `directory`, which exists throughout.
 void write_directory_atomically(const fs::path& directory, const std::function<void(const fs::path&)>& fill) {
   const fs::path parent = directory.has_parent_path() ? directory.parent_path() : fs::path(".");
-  const fs::path temporary = parent / fmt::format(".{}.tmp-{}", directory.filename().string(), ::getpid());
+  const fs::path temporary = parent / fmt::format(".{}{}", directory.filename().string(), kPartial);
   std::error_code ignored;
   try {
     fs::remove_all(temporary);
     fs::create_directories(temporary);
     fill(temporary);
     sync_directory(temporary);
-    fs::remove_all(directory);
-    fs::rename(temporary, directory);
+    if (!fs::exists(directory)) {
+      fs::rename(temporary, directory);
+    } else if (::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, directory.c_str(), RENAME_EXCHANGE) == 0) {
+      fs::remove_all(temporary);
+    } else {  // a file system that cannot exchange
+      fs::remove_all(directory);
+      fs::rename(temporary, directory);
+    }
     sync_directory(parent);
   } catch (const fs::filesystem_error& e) {
     fs::remove_all(temporary, ignored);
@@ -60,28 +69,9 @@ TensorToWrite to_write(const std::string& name, const Tensor& tensor) {
 }
 
 Json config_json(const ModelCard& card) {
-  const ModelSpec& s = card.spec;
-  Json c;
-  if (s.family == "llada") {
-    c = {{"architectures", {"LLaDAModelLM"}}, {"model_type", "llada"}, {"d_model", s.d_model}, {"n_layers", s.n_layers},
-         {"n_heads", s.n_heads}, {"n_kv_heads", s.n_kv_heads}, {"mlp_hidden_size", s.ffn_dim}, {"vocab_size", s.vocab_size},
-         {"embedding_size", s.vocab_size}, {"max_sequence_length", s.max_positions}, {"rope", true}, {"rope_theta", s.rope_theta},
-         {"rope_full_precision", true}, {"rms_norm_eps", 1e-5}, {"layer_norm_type", "rms"}, {"layer_norm_with_affine", true},
-         {"bias_for_layer_norm", false}, {"include_bias", false}, {"include_qkv_bias", false}, {"activation_type", "silu"},
-         {"block_type", "llama"}, {"block_group_size", 1}, {"alibi", false}, {"attention_layer_norm", false},
-         {"input_emb_norm", false}, {"scale_logits", false}, {"weight_tying", s.tied_head}, {"mask_token_id", card.special.mask}};
-  } else {
-    c = {{"architectures", {"LlamaForCausalLM"}}, {"model_type", "llama"}, {"hidden_size", s.d_model},
-         {"num_hidden_layers", s.n_layers}, {"num_attention_heads", s.n_heads}, {"num_key_value_heads", s.n_kv_heads},
-         {"intermediate_size", s.ffn_dim}, {"vocab_size", s.vocab_size}, {"max_position_embeddings", s.max_positions},
-         {"rope_theta", s.rope_theta}, {"rms_norm_eps", 1e-5}, {"hidden_act", "silu"}, {"attention_bias", false},
-         {"mlp_bias", false}, {"tie_word_embeddings", s.tied_head}};
-  }
-  c["bos_token_id"] = card.special.bos;
-  c["eos_token_id"] = card.special.eos;
-  c["pad_token_id"] = card.special.eos;
-  c["torch_dtype"] = "bfloat16";
-  return c;
+  Json config = to_config(card.spec);
+  config["torch_dtype"] = "bfloat16";
+  return config;
 }
 
 Json generation_json(const ModelCard& card) {
@@ -102,9 +92,11 @@ Json tokenizer_config_json(const ModelCard& card) {
   c["add_bos_token"] = false;
   c["clean_up_tokenization_spaces"] = false;
   c["model_max_length"] = card.spec.max_positions;
-  c["chat_template"] = kChatTemplate;
+  if (card.chat) c["chat_template"] = kChatTemplate;
   return c;
 }
+
+const TensorNames& published_names(const ModelSpec& spec) { return spec.is_diffusion() ? kLladaNames : kLlamaNames; }
 
 void write_model(const fs::path& directory, const ModelCard& card, const Transformer& net, const std::vector<Tensor>& values) {
   write_file_atomically(directory / "config.json", config_json(card).dump(2) + "\n");
@@ -113,7 +105,7 @@ void write_model(const fs::path& directory, const ModelCard& card, const Transfo
   write_file_atomically(directory / "tokenizer_config.json", tokenizer_config_json(card).dump(2) + "\n");
   std::vector<Tensor> kept;
   std::vector<TensorToWrite> tensors;
-  for (const auto& [name, value] : net.export_names(values)) {
+  for (const auto& [name, value] : net.published(published_names(card.spec), values)) {
     kept.push_back(value.to(torch::kBFloat16).contiguous());
     tensors.push_back(to_write(name, kept.back()));
   }
@@ -148,6 +140,22 @@ std::vector<std::pair<int64_t, fs::path>> list_checkpoints(const fs::path& run) 
   return found;
 }
 
+// Throws, naming what differs between the run that was saved and the one that asks to go on.
+void check_fixed(const Json& state, const Json& fixed, const std::string& where) {
+  const auto saved = state.find("fixed");
+  if (saved == state.end() || !saved->is_object()) throw error(ErrorKind::kCorrupt, "{}: 'fixed' is missing", where);
+  std::string differences;
+  for (const auto& [key, value] : saved->items()) {
+    const auto now = fixed.find(key);
+    if (now != fixed.end() && *now == value) continue;
+    differences += fmt::format("{}{} (was {}, is {})", differences.empty() ? "" : ", ", key, value.dump(),
+                               now == fixed.end() ? "absent" : now->dump());
+  }
+  if (differences.empty()) return;
+  throw error(ErrorKind::kInvalidArgument, "{}: cannot go on with another {}; undo the change, or choose another `out`",
+              where, differences);
+}
+
 }  // namespace
 
 void export_model(const fs::path& directory, const ModelCard& card, const Transformer& net, const std::vector<Tensor>& values) {
@@ -155,7 +163,7 @@ void export_model(const fs::path& directory, const ModelCard& card, const Transf
 }
 
 void save_checkpoint(const fs::path& run, const ModelCard& card, Transformer& net, const AdamW& optimizer, const TrainState& state,
-                     const std::string& fingerprint) {
+                     const Json& fixed) {
   write_directory_atomically(run / fmt::format("checkpoint-{}", state.step), [&](const fs::path& at) {
     write_model(at, card, net, optimizer.best_estimate());
     std::vector<TensorToWrite> tensors;
@@ -163,28 +171,31 @@ void save_checkpoint(const fs::path& run, const ModelCard& card, Transformer& ne
     for (const auto& [name, tensor] : named) tensors.push_back(to_write(name, tensor));
     write_safetensors(at / "state.safetensors", tensors);
     const Json json = {{"schema", 1}, {"step", state.step}, {"updates", optimizer.updates}, {"epoch", state.epoch},
-                       {"window", state.window}, {"decay_begin", state.borders.decay_begin}, {"end", state.borders.end},
-                       {"seconds", state.seconds}, {"tokens", state.tokens}, {"best_validation", state.best_validation},
-                       {"best_step", state.best_step}, {"fingerprint", fingerprint}};
+                       {"window", state.window}, {"schedule", state.schedule}, {"decay_begin", state.borders.decay_begin},
+                       {"end", state.borders.end}, {"seconds", state.seconds}, {"tokens", state.tokens}, {"best_validation", state.best_validation},
+                       {"best_step", state.best_step}, {"fixed", fixed}};
     write_file_atomically(at / "state.json", json.dump(2) + "\n");
   });
 }
 
-std::optional<TrainState> resume_checkpoint(const fs::path& run, Transformer& net, AdamW& optimizer, const std::string& fingerprint) {
+fs::path newest_checkpoint(const fs::path& run) {
   const auto found = list_checkpoints(run);
-  if (found.empty()) return std::nullopt;
-  const fs::path& at = found.back().second;
+  return found.empty() ? fs::path() : found.back().second;
+}
+
+std::optional<TrainState> resume_checkpoint(const fs::path& run, Transformer& net, AdamW& optimizer, const Json& fixed) {
+  const fs::path at = newest_checkpoint(run);
+  if (at.empty()) return std::nullopt;
   const std::string where = (at / "state.json").string();
   const Json json = parse_json(read_file(at / "state.json"), where);
   if (get_required_int(json, "schema", where) != 1)
     throw error(ErrorKind::kUnsupported, "{}: written by another version of pent (schema is not 1)", where);
-  const std::string saved = get_required_string(json, "fingerprint", where);
-  if (saved != fingerprint)
-    throw error(ErrorKind::kInvalidArgument, "{}: belongs to another recipe or other data; choose another `out`, or delete it", at.string());
+  check_fixed(json, fixed, where);
   TrainState state;
   state.step = get_required_int(json, "step", where);
   state.epoch = static_cast<uint32_t>(get_required_int(json, "epoch", where));
   state.window = get_required_int(json, "window", where);
+  state.schedule = get_string(json, "schedule", where).value_or("");
   state.borders = {get_required_int(json, "decay_begin", where), get_required_int(json, "end", where)};
   state.seconds = get_number(json, "seconds", where).value_or(0);
   state.tokens = get_required_int(json, "tokens", where);
@@ -206,6 +217,11 @@ void prune_checkpoints(const fs::path& run, int keep) {
   auto found = list_checkpoints(run);
   std::error_code ignored;
   for (size_t i = 0; i + static_cast<size_t>(keep) < found.size(); ++i) fs::remove_all(found[i].second, ignored);
+  // What a killed run was writing.
+  for (const auto& entry : fs::directory_iterator(run, ignored)) {
+    if (const std::string name = entry.path().filename().string(); name.starts_with('.') && name.ends_with(kPartial))
+      fs::remove_all(entry.path(), ignored);
+  }
 }
 
 }  // namespace pent::train

@@ -17,12 +17,14 @@ struct Corpus {
   SpecialTokens special;
   std::vector<TokenSource> sources, validation;
   ModelCard card;
-  std::string fingerprint;
+  Json fixed;  // what a checkpoint may only be continued with (checkpoint.h)
 };
 
-// Reads, trains the tokenizer unless the recipe names one or the run directory has one, and tokenises. Makes the run
-// directory unless dry_run.
-Corpus prepare_corpus(const Recipe& recipe, bool dry_run);
+// Bytes of the recipe's training files. Throws kNotFound.
+int64_t bytes_of_text(const Recipe& recipe);
+
+// Reads, obtains the tokenizer (the one the recipe names; that of the run when it is resumed; else trained) and tokenises.
+Corpus prepare_corpus(const Recipe& recipe, bool resume);
 
 WindowRules window_rules(const Recipe& recipe);
 ObjectiveRules objective_rules(const Recipe& recipe, const SpecialTokens& special);

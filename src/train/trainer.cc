@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/mapped_file.h"
 #include "base/thread_pool.h"
 #include "train/blas_check.h"
 #include "train/checkpoint.h"
@@ -59,15 +60,15 @@ class Run {
       : recipe_(recipe), options_(options), out_(recipe.out), corpus_(std::move(corpus)),
         net_(corpus_.card.spec, recipe.model.compute == "bf16" ? torch::kBFloat16 : torch::kFloat32, recipe.seed),
         optimizer_(net_.parameters(), recipe), evaluator_(recipe, corpus_) {
-    state_.borders = planned_borders(recipe);
     if (options.resume) {
-      if (const auto saved = resume_checkpoint(out_, net_, optimizer_, corpus_.fingerprint)) {
-        state_ = *saved;
-        resumed_ = true;
-      }
+      if (const auto saved = resume_checkpoint(out_, net_, optimizer_, corpus_.fixed)) state_ = *saved;
+    } else if (const fs::path old = newest_checkpoint(out_); !old.empty()) {
+      throw error(ErrorKind::kInvalidArgument, "{} is there already: --resume goes on from it; else choose another `out`, or delete it",
+                  old.string());
     }
+    plan_schedule();
     progress_.emplace(out_, state_.step);
-    if (resumed_) progress_->note(fmt::format("going on from step {}", state_.step));
+    if (state_.step > 0) progress_->note(fmt::format("going on from step {}", state_.step));
   }
 
   TrainResult execute() {
@@ -79,26 +80,38 @@ class Run {
       }
       const auto begin = Clock::now();
       const int64_t tokens = one_step(stream);
-      state_.seconds += seconds_since(begin);
+      const double seconds = seconds_since(begin);
+      state_.seconds += seconds;
       ++state_.step;
       state_.tokens += tokens;
       state_.epoch = stream.epoch();
       state_.window = stream.window();
       keep_within_minutes();
-      progress_->step(state_.step, state_.borders.end, last_loss_, tokens);
+      progress_->step(state_.step, state_.borders.end, last_loss_, tokens, seconds);
       if (due(recipe_.validation.every)) validate();
       if (due(recipe_.checkpoint.every)) checkpoint();
     }
     if (validated_at_ != state_.step) validate();
     checkpoint();
     const fs::path model = out_ / "model";
-    if (!recipe_.validation.keep_best || !fs::exists(model)) export_model(model, corpus_.card, net_, optimizer_.best_estimate());
+    if (!recipe_.validation.keep_best || state_.best_step < 0) export_model(model, corpus_.card, net_, optimizer_.best_estimate());
     const double nats = recipe_.validation.keep_best ? state_.best_validation : last_validation_;
     return {.model = model, .validation = nats < 1e29 ? std::optional(nats) : std::nullopt, .cancelled = false};
   }
 
  private:
   bool due(int64_t every) const { return every > 0 && state_.step % every == 0; }
+
+  // The borders that were saved, unless the recipe's schedule has changed since (more steps, say).
+  void plan_schedule() {
+    const auto& s = recipe_.schedule;
+    const std::string schedule = fmt::format("{} {} {} {}", s.kind, s.steps, s.decay, s.max_minutes);
+    if (state_.schedule == schedule) return;
+    state_.schedule = schedule;
+    state_.borders = planned_borders(recipe_);
+    if (state_.step > state_.borders.end)
+      throw error(ErrorKind::kInvalidArgument, "schedule.steps is {}, but {} steps are done", state_.borders.end, state_.step);
+  }
 
   // Forward and backward over the step's windows, a micro-batch at a time, then the update. Returns the tokens seen.
   int64_t one_step(WindowStream& stream) {
@@ -158,7 +171,7 @@ class Run {
   }
 
   void checkpoint() {
-    save_checkpoint(out_, corpus_.card, net_, optimizer_, state_, corpus_.fingerprint);
+    save_checkpoint(out_, corpus_.card, net_, optimizer_, state_, corpus_.fixed);
     prune_checkpoints(out_, recipe_.checkpoint.keep);
   }
 
@@ -171,7 +184,6 @@ class Run {
   Evaluator evaluator_;
   TrainState state_;
   std::optional<Progress> progress_;
-  bool resumed_ = false;
   double last_loss_ = 0, last_validation_ = 1e30;
   int64_t validated_at_ = -1;
 };
@@ -188,16 +200,27 @@ void print_plan(const Recipe& r, const Corpus& corpus) {
              r.batch.sequences, static_cast<double>(r.schedule.steps * r.batch.sequences) / windows, windows, parameters * 4 * 5 / 1000000);
 }
 
+void make_run_directory(const fs::path& out, const std::string& tokenizer_json) {
+  std::error_code failed;
+  fs::create_directories(out, failed);
+  if (failed) throw error(ErrorKind::kIo, "{}: cannot be made: {}", out.string(), failed.message());
+  write_file_atomically(out / "tokenizer.json", tokenizer_json);
+}
+
 }  // namespace
 
-TrainResult train(const Recipe& recipe, const TrainOptions& options) {
+TrainResult train(const Recipe& given, const TrainOptions& options) {
+  Recipe recipe = given;
+  choose_sizes(recipe, bytes_of_text(recipe));
+  check_recipe(recipe, recipe.name);
   at::set_num_threads(recipe.threads > 0 ? recipe.threads : available_threads());
-  Corpus corpus = prepare_corpus(recipe, options.dry_run);
+  Corpus corpus = prepare_corpus(recipe, options.resume);
   print_plan(recipe, corpus);
   if (options.dry_run) return {};
   const BlasReport blas = check_blas();
   if (!blas.correct) throw error(ErrorKind::kUnsupported, "{}", blas.text);
   fmt::print(stderr, "{}\n", blas.text);
+  make_run_directory(recipe.out, corpus.card.tokenizer_json);
   return Run(recipe, std::move(corpus), options).execute();
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "model/families/family.h"
 
 namespace pent::train {
 namespace {
@@ -76,31 +77,34 @@ Tensor Transformer::forward(const NetInput& input, float residual_dropout, float
   return at::index_select(normed, 0, input.rows);
 }
 
-std::vector<std::pair<std::string, Tensor>> Transformer::export_names(const std::vector<Tensor>& values) const {
+std::vector<Tensor> Transformer::values() const {
+  std::vector<Tensor> out;
+  for (const Parameter& parameter : parameters_) out.push_back(parameter.value.detach());
+  return out;
+}
+
+std::vector<std::pair<std::string, Tensor>> Transformer::published(const TensorNames& names, const std::vector<Tensor>& values) const {
   PENT_CHECK(values.size() == parameters_.size());
-  const bool llada = spec_.family == "llada";
   const int64_t q = spec_.n_heads * spec_.head_dim, kv = spec_.n_kv_heads * spec_.head_dim, f = spec_.ffn_dim;
   std::vector<std::pair<std::string, Tensor>> out;
   size_t next = 0;
-  const std::string base = llada ? "model.transformer." : "model.";
-  out.emplace_back(base + (llada ? "wte.weight" : "embed_tokens.weight"), values[next++]);
+  out.emplace_back(names.embedding, values[next++]);
   for (int i = 0; i < spec_.n_layers; ++i) {
-    const std::string p = base + fmt::format(fmt::runtime(llada ? "blocks.{}." : "layers.{}."), i);
-    const std::string attention = llada ? p : p + "self_attn.", mlp = llada ? p : p + "mlp.";
-    out.emplace_back(p + (llada ? "attn_norm.weight" : "input_layernorm.weight"), values[next++]);
+    auto add = [&](const char* name, const Tensor& value) { out.emplace_back(fmt::format(fmt::runtime(name), i), value); };
+    add(names.attn_norm, values[next++]);
     const Tensor& qkv = values[next++];
-    out.emplace_back(attention + "q_proj.weight", qkv.narrow(0, 0, q));
-    out.emplace_back(attention + "k_proj.weight", qkv.narrow(0, q, kv));
-    out.emplace_back(attention + "v_proj.weight", qkv.narrow(0, q + kv, kv));
-    out.emplace_back(attention + (llada ? "attn_out.weight" : "o_proj.weight"), values[next++]);
-    out.emplace_back(p + (llada ? "ff_norm.weight" : "post_attention_layernorm.weight"), values[next++]);
+    add(names.q, qkv.narrow(0, 0, q));
+    add(names.k, qkv.narrow(0, q, kv));
+    add(names.v, qkv.narrow(0, q + kv, kv));
+    add(names.attn_out, values[next++]);
+    add(names.ffn_norm, values[next++]);
     const Tensor& gate_up = values[next++];
-    out.emplace_back(mlp + (llada ? "ff_proj.weight" : "gate_proj.weight"), gate_up.narrow(0, 0, f));
-    out.emplace_back(mlp + "up_proj.weight", gate_up.narrow(0, f, f));
-    out.emplace_back(mlp + (llada ? "ff_out.weight" : "down_proj.weight"), values[next++]);
+    add(names.gate, gate_up.narrow(0, 0, f));
+    add(names.up, gate_up.narrow(0, f, f));
+    add(names.down, values[next++]);
   }
-  out.emplace_back(base + (llada ? "ln_f.weight" : "norm.weight"), values[next++]);
-  if (!spec_.tied_head) out.emplace_back(llada ? base + "ff_out.weight" : "lm_head.weight", values[next++]);
+  out.emplace_back(names.final_norm, values[next++]);
+  if (!spec_.tied_head) out.emplace_back(names.head, values[next++]);
   return out;
 }
 

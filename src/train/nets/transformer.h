@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/families/family.h"
 #include "model/spec.h"
 #include "train/nets/ops.h"
 
@@ -40,8 +41,9 @@ class Transformer {
   // Final hidden rows [R, d] of input.rows, in the compute dtype. `dropout` acts on the branches and in the feed-forward.
   Tensor forward(const NetInput& input, float residual_dropout = 0, float mlp_dropout = 0, uint64_t dropout_key = 0) const;
 
-  // Name and tensor (a view) of every weight as Hugging Face checkpoints of the family spell them: "llada" or "llama".
-  std::vector<std::pair<std::string, Tensor>> export_names(const std::vector<Tensor>& values) const;
+  std::vector<Tensor> values() const;  // of the parameters, shared, without gradient
+  // Name and tensor (a view) of every weight as published checkpoints have them, out of one value for each parameter.
+  std::vector<std::pair<std::string, Tensor>> published(const TensorNames& names, const std::vector<Tensor>& values) const;
 
  private:
   struct Layer {

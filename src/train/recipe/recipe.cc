@@ -77,8 +77,8 @@ class Section {
       if (known_.contains(std::string(key.str()))) continue;
       std::string names;
       for (const std::string& name : known_) names += (names.empty() ? "" : ", ") + name;
-      throw error(ErrorKind::kInvalidArgument, "{}:{}: unknown key '{}{}'; known here: {}", where_, key.source().begin.line,
-                  prefix_, std::string(key.str()), names);
+      throw error(ErrorKind::kInvalidArgument, "{}: unknown key '{}{}'; known here: {}", place(key.source()), prefix_,
+                  std::string(key.str()), names);
     }
   }
 
@@ -88,7 +88,11 @@ class Section {
     return table_ == nullptr ? nullptr : table_->get(key);
   }
   [[noreturn]] void fail(const char* key, const toml::node& node, const std::string& expected) const {
-    throw error(ErrorKind::kInvalidArgument, "{}:{}: '{}{}' must be {}", where_, node.source().begin.line, prefix_, key, expected);
+    throw error(ErrorKind::kInvalidArgument, "{}: '{}{}' must be {}", place(node.source()), prefix_, key, expected);
+  }
+  // What was put in by --set has no line.
+  std::string place(const toml::source_region& source) const {
+    return source.begin.line == 0 ? "--set" : fmt::format("{}:{}", where_, source.begin.line);
   }
 
   const toml::table* table_;
@@ -113,12 +117,21 @@ std::vector<SourceRecipe> read_sources(Section& parent) {
 
 constexpr int64_t kMany = int64_t{1} << 40;
 
+void leave_sizes_open(Recipe& r) {
+  r.tokenizer.vocab_size = 0;
+  r.model.d_model = r.model.n_layers = r.model.n_heads = r.model.n_kv_heads = r.model.ffn_dim = r.model.context = 0;
+  r.generation.max_tokens = r.generation.steps = 0;
+  r.schedule.steps = 0;
+}
+
 void read_top(Section& top, Recipe& r) {
   top.read("name", r.name);
   top.read("seed", r.seed, 0, int64_t{1} << 53);
   top.read("data_dir", r.data_dir);
   top.read("data", r.data);
   top.read("out", r.out);
+  top.read("size", r.size, {"given", "auto"});
+  if (r.size == "auto") leave_sizes_open(r);
   top.read("threads", r.threads, 0, 4096);
   r.sources = read_sources(top);
 }
@@ -195,22 +208,6 @@ void read_run(Section& top, Recipe& r) {
   generation.refuse_unknown();
 }
 
-// What no single key can say.
-void check(Recipe& r, const std::string& where) {
-  auto refuse = [&](const std::string& what) { throw error(ErrorKind::kInvalidArgument, "{}: {}", where, what); };
-  if (r.model.d_model % r.model.n_heads != 0 || r.model.d_model / r.model.n_heads % 2 != 0)
-    refuse(fmt::format("model.d_model {} must be an even multiple of model.n_heads {}", r.model.d_model, r.model.n_heads));
-  if (r.model.n_heads % r.model.n_kv_heads != 0)
-    refuse(fmt::format("model.n_heads {} must be a multiple of model.n_kv_heads {}", r.model.n_heads, r.model.n_kv_heads));
-  if (r.objective.token_mask > 0 && r.objective.kind != "next-token") refuse("objective.token_mask is for kind = \"next-token\"");
-  if (r.sources.empty() && r.data.empty()) refuse("no data: give [[source]] tables, or --set data=FILE");
-  for (const auto* sources : {&r.sources, &r.validation.sources})
-    for (const SourceRecipe& source : *sources)
-      if (source.path.empty()) refuse("a source has no path");
-  r.batch.micro = std::min(r.batch.micro, r.batch.sequences);
-  if (r.out.empty()) r.out = "runs/" + r.name;
-}
-
 // "a.b=value": value as TOML, or as a bare string where it is not. Later ones win.
 void apply_override(toml::table& root, const std::string& text) {
   const size_t equals = text.find('=');
@@ -236,6 +233,21 @@ void apply_override(toml::table& root, const std::string& text) {
 
 }  // namespace
 
+void check_recipe(const Recipe& r, const std::string& where) {
+  auto refuse = [&](const std::string& what) { throw error(ErrorKind::kInvalidArgument, "{}: {}", where, what); };
+  if (r.model.d_model % r.model.n_heads != 0 || r.model.d_model / r.model.n_heads % 2 != 0)
+    refuse(fmt::format("model.d_model {} must be an even multiple of model.n_heads {}", r.model.d_model, r.model.n_heads));
+  if (r.model.n_heads % r.model.n_kv_heads != 0)
+    refuse(fmt::format("model.n_heads {} must be a multiple of model.n_kv_heads {}", r.model.n_heads, r.model.n_kv_heads));
+  if (r.generation.max_tokens > r.model.context)
+    refuse(fmt::format("generation.max_tokens {} is more than model.context {}", r.generation.max_tokens, r.model.context));
+  if (r.objective.token_mask > 0 && r.objective.kind != "next-token") refuse("objective.token_mask is for kind = \"next-token\"");
+  if (r.sources.empty() && r.data.empty()) refuse("no data: give [[source]] tables, or --set data=FILE");
+  for (const auto* sources : {&r.sources, &r.validation.sources})
+    for (const SourceRecipe& source : *sources)
+      if (source.path.empty()) refuse("a source has no path");
+}
+
 Recipe parse_recipe(std::string_view text, const std::string& where, const std::vector<std::string>& overrides) {
   toml::table root;
   try {
@@ -252,7 +264,10 @@ Recipe parse_recipe(std::string_view text, const std::string& where, const std::
   read_run(top, recipe);
   top.refuse_unknown();
   if (recipe.name.empty()) recipe.name = std::filesystem::path(where).stem().string();
-  check(recipe, where);
+  recipe.batch.micro = std::min(recipe.batch.micro, recipe.batch.sequences);
+  if (recipe.out.empty())
+    recipe.out = "runs/" + (recipe.data.empty() ? recipe.name : std::filesystem::path(recipe.data).stem().string());
+  if (recipe.size == "given") check_recipe(recipe, where);
   return recipe;
 }
 

@@ -22,7 +22,8 @@ struct Recipe {
   uint64_t seed = 1;
   std::string data_dir = ".";
   std::string data;                 // one file that stands in for all sources; its tail is held out for validation
-  std::string out;                  // run directory; default runs/NAME
+  std::string out;                  // run directory; default runs/NAME, with `data` runs/ and the file's stem
+  std::string size = "given";       // "auto": what the recipe leaves out of the sizes is chosen from the amount of text
   int threads = 0;                  // 0: all this process may use
 
   struct {
@@ -83,6 +84,12 @@ struct Recipe {
 
   std::vector<SourceRecipe> sources;
 };
+
+// Fills in the sizes that a recipe with size = "auto" leaves open (0): vocabulary, net, context, steps, answer.
+void choose_sizes(Recipe& recipe, int64_t bytes_of_text);
+
+// What no single key can say: widths that divide, a source that has a path. Throws kInvalidArgument beginning with `where`.
+void check_recipe(const Recipe& recipe, const std::string& where);
 
 // `overrides` are "key=value" with dotted keys. Throws kInvalidArgument naming file, line and key.
 Recipe parse_recipe(std::string_view toml, const std::string& where, const std::vector<std::string>& overrides = {});
