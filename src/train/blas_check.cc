@@ -1,5 +1,5 @@
-// Compares LibTorch's matrix products with sums in double precision, over odd sizes and both dtypes, and times one large
-// product: the reference BLAS is right but some 60 times slower (blas_check.h).
+// Compares LibTorch's matrix products with sums in double precision, over odd sizes and both dtypes, and times one
+// large product: the reference BLAS is right but some 60 times slower (blas_check.h).
 #include "train/blas_check.h"
 
 #include <torch/torch.h>
@@ -18,7 +18,8 @@ torch::Tensor uniform_matrix(int64_t rows, int64_t cols, uint32_t salt) {
   torch::Tensor m = torch::empty({rows, cols}, torch::kFloat32);
   float* x = m.data_ptr<float>();
   for (int64_t i = 0; i < m.numel(); ++i)
-    x[i] = static_cast<float>(draw_uniform({.seed = salt, .cell = static_cast<uint32_t>(i), .purpose = DrawPurpose::kInit}) - 0.5);
+    x[i] = static_cast<float>(
+        draw_uniform({.seed = salt, .cell = static_cast<uint32_t>(i), .purpose = DrawPurpose::kInit}) - 0.5);
   return m;
 }
 
@@ -64,7 +65,8 @@ BlasReport check_blas() {
   constexpr const char* kFix = "apt-get install libopenblas0-pthread (0.3.21 or newer)";
   BlasReport report;
   for (const auto dtype : {torch::kFloat32, torch::kBFloat16}) {
-    for (const auto& [m, k, n] : {std::array<int64_t, 3>{1, 1, 1}, {7, 33, 5}, {31, 64, 129}, {65, 127, 63}, {130, 257, 96}}) {
+    for (const auto& [m, k, n] :
+         {std::array<int64_t, 3>{1, 1, 1}, {7, 33, 5}, {31, 64, 129}, {65, 127, 63}, {130, 257, 96}}) {
       if (product_error(m, k, n, dtype) <= 1) continue;
       report.text = fmt::format("BLAS: a {} product of {}x{} by {}x{} comes out wrong on this processor; {}",
                                 dtype == torch::kFloat32 ? "f32" : "bf16", m, k, k, n, kFix);
@@ -74,7 +76,8 @@ BlasReport check_blas() {
   report.correct = true;
   report.gflops_f32 = gflops(torch::kFloat32);
   report.gflops_bf16 = gflops(torch::kBFloat16);
-  report.text = fmt::format("BLAS: products are right; f32 {:.0f}, bf16 {:.0f} GFLOP/s", report.gflops_f32, report.gflops_bf16);
+  report.text =
+      fmt::format("BLAS: products are right; f32 {:.0f}, bf16 {:.0f} GFLOP/s", report.gflops_f32, report.gflops_bf16);
   if (report.gflops_f32 < 8) report.text += fmt::format(" (slow: the reference BLAS? {})", kFix);
   return report;
 }

@@ -1,5 +1,5 @@
-// Writing and reading checkpoints and exports (checkpoint.h; file formats: docs/formats.md). A checkpoint is complete or
-// absent: files go to a directory with another name, are synced, and one rename makes it real.
+// Writing and reading checkpoints and exports (checkpoint.h; file formats: docs/formats.md). A checkpoint is complete
+// or absent: files go to a directory with another name, are synced, and one rename makes it real.
 #include "train/checkpoint.h"
 
 #include <fcntl.h>
@@ -19,8 +19,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kChatTemplate =
-    "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'user' %}<|user|>{{ message['content'] | trim }}"
-    "{% elif message['role'] == 'assistant' %}<|assistant|>{{ message['content'] | trim }}{{ eos_token }}{% endif %}{% endfor %}"
+    "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'user' %}<|user|>{{ message['content'] | "
+    "trim }}"
+    "{% elif message['role'] == 'assistant' %}<|assistant|>{{ message['content'] | trim }}{{ eos_token }}{% endif %}{% "
+    "endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}";
 
 void sync_directory(const fs::path& path) {
@@ -32,7 +34,8 @@ void sync_directory(const fs::path& path) {
 
 constexpr std::string_view kPartial = ".partial";
 
-// Writes a directory through `fill` under a temporary name, then puts it in place of `directory`, which exists throughout.
+// Writes a directory through `fill` under a temporary name, then puts it in place of `directory`, which exists
+// throughout.
 void write_directory_atomically(const fs::path& directory, const std::function<void(const fs::path&)>& fill) {
   const fs::path parent = directory.has_parent_path() ? directory.parent_path() : fs::path(".");
   const fs::path temporary = parent / fmt::format(".{}{}", directory.filename().string(), kPartial);
@@ -61,11 +64,13 @@ void write_directory_atomically(const fs::path& directory, const std::function<v
 }
 
 std::span<const std::byte> bytes_of(const Tensor& tensor) {
-  return {static_cast<const std::byte*>(tensor.data_ptr()), static_cast<size_t>(tensor.numel()) * tensor.element_size()};
+  return {static_cast<const std::byte*>(tensor.data_ptr()),
+          static_cast<size_t>(tensor.numel()) * tensor.element_size()};
 }
 
 TensorToWrite to_write(const std::string& name, const Tensor& tensor) {
-  return {name, tensor.scalar_type() == torch::kBFloat16 ? DType::kBF16 : DType::kF32, tensor.sizes().vec(), bytes_of(tensor)};
+  return {name, tensor.scalar_type() == torch::kBFloat16 ? DType::kBF16 : DType::kF32, tensor.sizes().vec(),
+          bytes_of(tensor)};
 }
 
 Json config_json(const ModelCard& card) {
@@ -77,7 +82,7 @@ Json config_json(const ModelCard& card) {
 Json generation_json(const ModelCard& card) {
   const auto& g = card.recipe.generation;
   Json c = {{"bos_token_id", card.special.bos}, {"eos_token_id", card.special.eos}, {"pad_token_id", card.special.eos},
-            {"do_sample", g.temperature > 0}, {"temperature", g.temperature}, {"max_new_tokens", g.max_tokens}};
+            {"do_sample", g.temperature > 0},   {"temperature", g.temperature},     {"max_new_tokens", g.max_tokens}};
   if (card.spec.is_diffusion()) {
     c["block_length"] = g.block_length;
     c["steps"] = g.steps;
@@ -87,7 +92,10 @@ Json generation_json(const ModelCard& card) {
 
 Json tokenizer_config_json(const ModelCard& card) {
   const auto& names = SpecialTokens::names();
-  Json c = {{"tokenizer_class", "PreTrainedTokenizerFast"}, {"eos_token", names[0]}, {"pad_token", names[0]}, {"bos_token", names[1]}};
+  Json c = {{"tokenizer_class", "PreTrainedTokenizerFast"},
+            {"eos_token", names[0]},
+            {"pad_token", names[0]},
+            {"bos_token", names[1]}};
   if (card.spec.is_diffusion()) c["mask_token"] = names[4];
   c["add_bos_token"] = false;
   c["clean_up_tokenization_spaces"] = false;
@@ -98,7 +106,8 @@ Json tokenizer_config_json(const ModelCard& card) {
 
 const TensorNames& published_names(const ModelSpec& spec) { return spec.is_diffusion() ? kLladaNames : kLlamaNames; }
 
-void write_model(const fs::path& directory, const ModelCard& card, const Transformer& net, const std::vector<Tensor>& values) {
+void write_model(const fs::path& directory, const ModelCard& card, const Transformer& net,
+                 const std::vector<Tensor>& values) {
   write_file_atomically(directory / "config.json", config_json(card).dump(2) + "\n");
   write_file_atomically(directory / "generation_config.json", generation_json(card).dump(2) + "\n");
   write_file_atomically(directory / "tokenizer.json", card.tokenizer_json);
@@ -158,22 +167,32 @@ void check_fixed(const Json& state, const Json& fixed, const std::string& where)
 
 }  // namespace
 
-void export_model(const fs::path& directory, const ModelCard& card, const Transformer& net, const std::vector<Tensor>& values) {
+void export_model(const fs::path& directory, const ModelCard& card, const Transformer& net,
+                  const std::vector<Tensor>& values) {
   write_directory_atomically(directory, [&](const fs::path& at) { write_model(at, card, net, values); });
 }
 
-void save_checkpoint(const fs::path& run, const ModelCard& card, Transformer& net, const AdamW& optimizer, const TrainState& state,
-                     const Json& fixed) {
+void save_checkpoint(const fs::path& run, const ModelCard& card, Transformer& net, const AdamW& optimizer,
+                     const TrainState& state, const Json& fixed) {
   write_directory_atomically(run / fmt::format("checkpoint-{}", state.step), [&](const fs::path& at) {
     write_model(at, card, net, optimizer.best_estimate());
     std::vector<TensorToWrite> tensors;
     const auto named = state_tensors(net, optimizer);
     for (const auto& [name, tensor] : named) tensors.push_back(to_write(name, tensor));
     write_safetensors(at / "state.safetensors", tensors);
-    const Json json = {{"schema", 1}, {"step", state.step}, {"updates", optimizer.updates}, {"epoch", state.epoch},
-                       {"window", state.window}, {"schedule", state.schedule}, {"decay_begin", state.borders.decay_begin},
-                       {"end", state.borders.end}, {"seconds", state.seconds}, {"tokens", state.tokens}, {"best_validation", state.best_validation},
-                       {"best_step", state.best_step}, {"fixed", fixed}};
+    const Json json = {{"schema", 1},
+                       {"step", state.step},
+                       {"updates", optimizer.updates},
+                       {"epoch", state.epoch},
+                       {"window", state.window},
+                       {"schedule", state.schedule},
+                       {"decay_begin", state.borders.decay_begin},
+                       {"end", state.borders.end},
+                       {"seconds", state.seconds},
+                       {"tokens", state.tokens},
+                       {"best_validation", state.best_validation},
+                       {"best_step", state.best_step},
+                       {"fixed", fixed}};
     write_file_atomically(at / "state.json", json.dump(2) + "\n");
   });
 }
@@ -183,7 +202,8 @@ fs::path newest_checkpoint(const fs::path& run) {
   return found.empty() ? fs::path() : found.back().second;
 }
 
-std::optional<TrainState> resume_checkpoint(const fs::path& run, Transformer& net, AdamW& optimizer, const Json& fixed) {
+std::optional<TrainState> resume_checkpoint(const fs::path& run, Transformer& net, AdamW& optimizer,
+                                            const Json& fixed) {
   const fs::path at = newest_checkpoint(run);
   if (at.empty()) return std::nullopt;
   const std::string where = (at / "state.json").string();

@@ -17,8 +17,8 @@ class AdamW {
  public:
   AdamW(std::vector<Transformer::Parameter>& parameters, const Recipe& recipe);
 
-  // One update from the accumulated gradients, which are then dropped. Returns the global norm before clipping; where that
-  // is not finite nothing is changed.
+  // One update from the accumulated gradients, which are then dropped. Returns the global norm before clipping; where
+  // that is not finite nothing is changed.
   double step(double lr);
 
   // The averaged weights when EMA is on, else the weights themselves.

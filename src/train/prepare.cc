@@ -20,12 +20,13 @@ struct RawSource {
 
 std::vector<RawSource> read_sources(const Recipe& recipe, const std::vector<SourceRecipe>& sources) {
   std::vector<RawSource> out;
-  for (const SourceRecipe& source : sources) out.push_back({source, read_documents(fs::path(recipe.data_dir) / source.path)});
+  for (const SourceRecipe& source : sources)
+    out.push_back({source, read_documents(fs::path(recipe.data_dir) / source.path)});
   return out;
 }
 
-// Takes about a twentieth of the text, from its end, out of `documents`: whole documents, or of a plain text that has few,
-// the last lines of the last. Text of less than a few hundred words stays whole.
+// Takes about a twentieth of the text, from its end, out of `documents`: whole documents, or of a plain text that has
+// few, the last lines of the last. Text of less than a few hundred words stays whole.
 std::vector<Document> hold_out_tail(std::vector<Document>& documents, bool may_cut) {
   constexpr size_t kLeast = 4096;
   size_t total = 0;
@@ -42,7 +43,8 @@ std::vector<Document> hold_out_tail(std::vector<Document>& documents, bool may_c
     }
     if (may_cut) {
       const size_t from = last.text.size() - wanted;
-      const size_t line = last.text.find('\n', from), cut = line != std::string::npos ? line : last.text.find(' ', from);
+      const size_t line = last.text.find('\n', from),
+                   cut = line != std::string::npos ? line : last.text.find(' ', from);
       if (cut != std::string::npos) {
         held.insert(held.begin(), Document{.prompt = "", .text = last.text.substr(cut + 1)});
         last.text.resize(cut);
@@ -58,7 +60,8 @@ std::vector<Document> hold_out_tail(std::vector<Document>& documents, bool may_c
 
 void split_single_file(const Recipe& recipe, std::vector<RawSource>& training, std::vector<RawSource>& validation) {
   const bool jsonl = fs::path(recipe.data).extension() == ".jsonl";
-  const SourceRecipe source{.path = recipe.data, .window = jsonl ? "example" : "packed", .weight = 1, .drop_prompt = 0.2};
+  const SourceRecipe source{
+      .path = recipe.data, .window = jsonl ? "example" : "packed", .weight = 1, .drop_prompt = 0.2};
   auto documents = read_documents(recipe.data);
   if (auto held = hold_out_tail(documents, !jsonl); !held.empty()) validation = {{source, std::move(held)}};
   training = {{source, std::move(documents)}};
@@ -70,7 +73,9 @@ std::string with_bos(const std::string& tokenizer_json) {
   const std::string& bos = SpecialTokens::names()[1];
   const TokenId id = *parse_tokenizer_json(tokenizer_json, "tokenizer.json")->find(bos);
   const Json special = {{"SpecialToken", {{"id", bos}, {"type_id", 0}}}};
-  const auto sequence = [](const char* name, int type) { return Json{{"Sequence", {{"id", name}, {"type_id", type}}}}; };
+  const auto sequence = [](const char* name, int type) {
+    return Json{{"Sequence", {{"id", name}, {"type_id", type}}}};
+  };
   tokenizer["post_processor"] = {{"type", "TemplateProcessing"},
                                  {"single", Json::array({special, sequence("A", 0)})},
                                  {"pair", Json::array({special, sequence("A", 0), sequence("B", 1)})},
@@ -91,13 +96,15 @@ std::string obtain_tokenizer(const Recipe& recipe, bool resume, const std::vecto
       }
     }
   };
-  return with_bos(train_bpe(documents, {.vocab_size = recipe.tokenizer.vocab_size, .special_tokens = SpecialTokens::names()}));
+  return with_bos(
+      train_bpe(documents, {.vocab_size = recipe.tokenizer.vocab_size, .special_tokens = SpecialTokens::names()}));
 }
 
 bool has_prompts(const std::vector<RawSource>& sources) {
   return std::any_of(sources.begin(), sources.end(), [](const RawSource& source) {
-    return source.recipe.window == "example" && std::any_of(source.documents.begin(), source.documents.end(),
-                                                            [](const Document& document) { return !document.prompt.empty(); });
+    return source.recipe.window == "example" &&
+           std::any_of(source.documents.begin(), source.documents.end(),
+                       [](const Document& document) { return !document.prompt.empty(); });
   });
 }
 
@@ -132,22 +139,36 @@ uint64_t fingerprint(std::string_view bytes) {
 }
 
 Json fixed_facts(const Recipe& r, const Corpus& corpus) {
-  Json facts = {{"seed", r.seed}, {"tokenizer", fmt::format("{:016x}", fingerprint(corpus.card.tokenizer_json))},
-                {"model.d_model", r.model.d_model}, {"model.n_layers", r.model.n_layers}, {"model.n_heads", r.model.n_heads},
-                {"model.n_kv_heads", r.model.n_kv_heads}, {"model.ffn_dim", r.model.ffn_dim}, {"model.context", r.model.context},
-                {"model.rope_theta", r.model.rope_theta}, {"model.tied_head", r.model.tied_head}, {"model.compute", r.model.compute},
-                {"objective.kind", r.objective.kind}, {"objective.epsilon", r.objective.epsilon},
-                {"objective.token_mask", r.objective.token_mask}, {"objective.pad_in_loss", r.objective.pad_in_loss},
-                {"optimizer.lr", r.optimizer.lr}, {"optimizer.beta1", r.optimizer.beta1}, {"optimizer.beta2", r.optimizer.beta2},
-                {"optimizer.epsilon", r.optimizer.epsilon}, {"optimizer.weight_decay", r.optimizer.weight_decay},
-                {"optimizer.clip", r.optimizer.clip}, {"optimizer.ema", r.optimizer.ema},
-                {"optimizer.residual_dropout", r.optimizer.residual_dropout}, {"optimizer.mlp_dropout", r.optimizer.mlp_dropout},
+  Json facts = {{"seed", r.seed},
+                {"tokenizer", fmt::format("{:016x}", fingerprint(corpus.card.tokenizer_json))},
+                {"model.d_model", r.model.d_model},
+                {"model.n_layers", r.model.n_layers},
+                {"model.n_heads", r.model.n_heads},
+                {"model.n_kv_heads", r.model.n_kv_heads},
+                {"model.ffn_dim", r.model.ffn_dim},
+                {"model.context", r.model.context},
+                {"model.rope_theta", r.model.rope_theta},
+                {"model.tied_head", r.model.tied_head},
+                {"model.compute", r.model.compute},
+                {"objective.kind", r.objective.kind},
+                {"objective.epsilon", r.objective.epsilon},
+                {"objective.token_mask", r.objective.token_mask},
+                {"objective.pad_in_loss", r.objective.pad_in_loss},
+                {"optimizer.lr", r.optimizer.lr},
+                {"optimizer.beta1", r.optimizer.beta1},
+                {"optimizer.beta2", r.optimizer.beta2},
+                {"optimizer.epsilon", r.optimizer.epsilon},
+                {"optimizer.weight_decay", r.optimizer.weight_decay},
+                {"optimizer.clip", r.optimizer.clip},
+                {"optimizer.ema", r.optimizer.ema},
+                {"optimizer.residual_dropout", r.optimizer.residual_dropout},
+                {"optimizer.mlp_dropout", r.optimizer.mlp_dropout},
                 {"batch.sequences", r.batch.sequences}};
   for (size_t i = 0; i < corpus.sources.size(); ++i) {
     const TokenSource& source = corpus.sources[i];
-    facts[fmt::format("source {}", i + 1)] =
-        fmt::format("{} ({}, weight {}, drop_prompt {}): {} documents, {} tokens", fs::path(source.recipe.path).filename().string(),
-                    source.recipe.window, source.recipe.weight, source.recipe.drop_prompt, source.examples.size(), source.tokens);
+    facts[fmt::format("source {}", i + 1)] = fmt::format(
+        "{} ({}, weight {}, drop_prompt {}): {} documents, {} tokens", fs::path(source.recipe.path).filename().string(),
+        source.recipe.window, source.recipe.weight, source.recipe.drop_prompt, source.examples.size(), source.tokens);
   }
   return facts;
 }
@@ -182,8 +203,10 @@ Corpus prepare_corpus(const Recipe& recipe, bool resume) {
   const std::string where = recipe.tokenizer.file.empty() ? "tokenizer.json" : recipe.tokenizer.file;
   corpus.tokenizer = parse_tokenizer_json(corpus.card.tokenizer_json, where);
   corpus.special = SpecialTokens::find(*corpus.tokenizer, where);
-  for (const RawSource& source : training) corpus.sources.push_back(tokenize_source(source.recipe, source.documents, *corpus.tokenizer));
-  for (const RawSource& source : validation) corpus.validation.push_back(tokenize_source(source.recipe, source.documents, *corpus.tokenizer));
+  for (const RawSource& source : training)
+    corpus.sources.push_back(tokenize_source(source.recipe, source.documents, *corpus.tokenizer));
+  for (const RawSource& source : validation)
+    corpus.validation.push_back(tokenize_source(source.recipe, source.documents, *corpus.tokenizer));
   corpus.card.special = corpus.special;
   corpus.card.recipe = recipe;
   corpus.card.spec = make_spec(recipe, corpus.tokenizer->size(), corpus.special);
@@ -194,13 +217,17 @@ Corpus prepare_corpus(const Recipe& recipe, bool resume) {
 
 WindowRules window_rules(const Recipe& recipe) {
   // Next-token models learn one end of text; more of it would only cost time.
-  return {.context = recipe.model.context, .pad_in_loss = recipe.objective.pad_in_loss && recipe.objective.kind == "masked-diffusion",
+  return {.context = recipe.model.context,
+          .pad_in_loss = recipe.objective.pad_in_loss && recipe.objective.kind == "masked-diffusion",
           .seed = recipe.seed};
 }
 
 ObjectiveRules objective_rules(const Recipe& recipe, const SpecialTokens& special) {
-  return {.diffusion = recipe.objective.kind == "masked-diffusion", .epsilon = recipe.objective.epsilon,
-          .token_mask = recipe.objective.token_mask, .mask = special.mask, .seed = recipe.seed};
+  return {.diffusion = recipe.objective.kind == "masked-diffusion",
+          .epsilon = recipe.objective.epsilon,
+          .token_mask = recipe.objective.token_mask,
+          .mask = special.mask,
+          .seed = recipe.seed};
 }
 
 }  // namespace pent::train

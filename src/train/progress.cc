@@ -13,7 +13,8 @@ namespace {
 
 std::string duration(double seconds) {
   const auto s = static_cast<int64_t>(seconds);
-  return s < 3600 ? fmt::format("{}:{:02}", s / 60, s % 60) : fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+  return s < 3600 ? fmt::format("{}:{:02}", s / 60, s % 60)
+                  : fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
 }
 
 // The whole lines of `metrics` up to this step.
@@ -30,7 +31,10 @@ std::string lines_until(std::string_view metrics, int64_t step) {
 }  // namespace
 
 Progress::Progress(const std::filesystem::path& run, int64_t first_step)
-    : path_(run / "metrics.jsonl"), terminal_(::isatty(STDERR_FILENO) == 1), last_drawn_(Clock::now()), first_step_(first_step) {
+    : path_(run / "metrics.jsonl"),
+      terminal_(::isatty(STDERR_FILENO) == 1),
+      last_drawn_(Clock::now()),
+      first_step_(first_step) {
   if (std::filesystem::exists(path_)) write_file_atomically(path_, lines_until(read_file(path_), first_step));
   metrics_.open(path_, std::ios::app);
   if (!metrics_) throw error(ErrorKind::kIo, "{}: cannot be opened for writing", path_.string());
@@ -55,8 +59,8 @@ void Progress::step(int64_t done, int64_t total, double loss, int64_t tokens, do
   loss_ += weight * (loss - loss_);
   if (std::chrono::duration<double>(now - last_drawn_).count() < (terminal_ ? 0.2 : 20) && done != total) return;
   last_drawn_ = now;
-  const std::string figures = fmt::format("step {}/{}  loss {:.3f}  {:.0f} tokens/s  {} left", done, total, loss_, rate_,
-                                          duration(seconds_per_step_ * static_cast<double>(total - done)));
+  const std::string figures = fmt::format("step {}/{}  loss {:.3f}  {:.0f} tokens/s  {} left", done, total, loss_,
+                                          rate_, duration(seconds_per_step_ * static_cast<double>(total - done)));
   if (!terminal_) {
     fmt::print(stderr, "{}\n", figures);
     return;

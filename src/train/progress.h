@@ -13,8 +13,8 @@ namespace pent::train {
 
 class Progress {
  public:
-  // Goes on with run/metrics.jsonl, in which lines of steps after `first_step` are dropped: a killed run did them, and they
-  // come again. Throws kIo.
+  // Goes on with run/metrics.jsonl, in which lines of steps after `first_step` are dropped: a killed run did them, and
+  // they come again. Throws kIo.
   Progress(const std::filesystem::path& run, int64_t first_step);
   ~Progress();  // leaves the bar's line
 

@@ -11,11 +11,13 @@ namespace {
 
 void load_weights(const ModelFiles& files, Transformer& net) {
   const TensorNames& names = tensor_names(files, net.spec());
-  if (names.interleaved_rope) throw error(ErrorKind::kUnsupported, "{}: the torch backend reads safetensors only", files.where);
+  if (names.interleaved_rope)
+    throw error(ErrorKind::kUnsupported, "{}: the torch backend reads safetensors only", files.where);
   for (auto& [name, tensor] : net.published(names, net.values())) {
     const TensorView* view = files.weights->find(name);
     if (view == nullptr || view->shape != tensor.sizes().vec())
-      throw error(ErrorKind::kCorrupt, "{}: tensor '{}' is missing or has another shape", files.weights->describe(), name);
+      throw error(ErrorKind::kCorrupt, "{}: tensor '{}' is missing or has another shape", files.weights->describe(),
+                  name);
     dequantize_rows(*view, 0, view->rows(), tensor.data_ptr<float>());  // parts of a parameter are whole rows of it
   }
   files.weights->check_intact();
@@ -51,7 +53,8 @@ class TorchDenoiser : public Denoiser {
       if (wanted.empty()) continue;
       Tensor logits = logits_of(plan, sequence, wanted);
       for (size_t i = 0; i < wanted.size(); ++i) {
-        const std::span<float> row(logits.data_ptr<float>() + static_cast<int64_t>(i) * spec_.vocab_size, static_cast<size_t>(spec_.vocab_size));
+        const std::span<float> row(logits.data_ptr<float>() + static_cast<int64_t>(i) * spec_.vocab_size,
+                                   static_cast<size_t>(spec_.vocab_size));
         result.rows[first + i] = reduce_logits(row, request, first + i);
         if (request.full_logits) result.logits.insert(result.logits.end(), row.begin(), row.end());
       }
@@ -61,7 +64,9 @@ class TorchDenoiser : public Denoiser {
  private:
   // Rows 0, 1, … of one sequence, each seeing what the model's attention shows it.
   void check(const PassPlan& plan, const PassSequence& sequence) const {
-    const auto refuse = [](const std::string& what) { throw error(ErrorKind::kUnsupported, "the torch backend: {}", what); };
+    const auto refuse = [](const std::string& what) {
+      throw error(ErrorKind::kUnsupported, "the torch backend: {}", what);
+    };
     const auto count = static_cast<int32_t>(sequence.row_end - sequence.row_begin);
     const auto handle = static_cast<size_t>(sequence.sequence);
     if (handle >= capacities_.size() || count > capacities_[handle] || count > spec_.max_positions)
@@ -69,19 +74,27 @@ class TorchDenoiser : public Denoiser {
     for (int32_t i = 0; i < count; ++i) {
       const PassRow& row = plan.rows[sequence.row_begin + static_cast<uint32_t>(i)];
       if (row.token < 0 || row.token >= spec_.vocab_size)
-        throw error(ErrorKind::kInvalidArgument, "pass plan: row {}: token {} is not in the vocabulary of {}", i, row.token, spec_.vocab_size);
-      if (row.position != i || row.slot != i) refuse(fmt::format("row {} is at position {}, slot {}; only whole sequences are executed", i, row.position, row.slot));
+        throw error(ErrorKind::kInvalidArgument, "pass plan: row {}: token {} is not in the vocabulary of {}", i,
+                    row.token, spec_.vocab_size);
+      if (row.position != i || row.slot != i)
+        refuse(fmt::format("row {} is at position {}, slot {}; only whole sequences are executed", i, row.position,
+                           row.slot));
       const int32_t end = spec_.attention == AttentionKind::kCausal ? i + 1 : count;
       const SlotRange* range = row.ranges_count == 1 ? &plan.ranges[row.ranges_begin] : nullptr;
-      if (range == nullptr || range->begin != 0 || range->end != end) refuse(fmt::format("row {} must see slots [0, {})", i, end));
+      if (range == nullptr || range->begin != 0 || range->end != end)
+        refuse(fmt::format("row {} must see slots [0, {})", i, end));
     }
   }
 
   Tensor logits_of(const PassPlan& plan, const PassSequence& sequence, const std::vector<int64_t>& wanted) const {
     const int64_t length = sequence.row_end - sequence.row_begin;
-    NetInput input{.ids = torch::empty({length}, torch::kInt64), .lengths = torch::full({1}, length, torch::kInt32), .batch = 1,
-                   .length = length, .rows = torch::tensor(wanted, torch::kInt64)};
-    for (int64_t i = 0; i < length; ++i) input.ids.data_ptr<int64_t>()[i] = plan.rows[sequence.row_begin + static_cast<size_t>(i)].token;
+    NetInput input{.ids = torch::empty({length}, torch::kInt64),
+                   .lengths = torch::full({1}, length, torch::kInt32),
+                   .batch = 1,
+                   .length = length,
+                   .rows = torch::tensor(wanted, torch::kInt64)};
+    for (int64_t i = 0; i < length; ++i)
+      input.ids.data_ptr<int64_t>()[i] = plan.rows[sequence.row_begin + static_cast<size_t>(i)].token;
     return at::mm(net_.forward(input), net_.head().t()).mul_(spec_.logit_scale).contiguous();
   }
 

@@ -29,7 +29,10 @@ double seconds_since(Clock::time_point begin) { return std::chrono::duration<dou
 class WindowStream {
  public:
   WindowStream(const Corpus& corpus, const WindowRules& rules, uint32_t epoch, int64_t window)
-      : corpus_(corpus), rules_(rules), epoch_(epoch), next_(window),
+      : corpus_(corpus),
+        rules_(rules),
+        epoch_(epoch),
+        next_(window),
         windows_(make_epoch(corpus.sources, corpus.special, rules, epoch)) {}
 
   std::vector<Window> take(int64_t count) {
@@ -57,13 +60,18 @@ class WindowStream {
 class Run {
  public:
   Run(const Recipe& recipe, Corpus corpus, const TrainOptions& options)
-      : recipe_(recipe), options_(options), out_(recipe.out), corpus_(std::move(corpus)),
+      : recipe_(recipe),
+        options_(options),
+        out_(recipe.out),
+        corpus_(std::move(corpus)),
         net_(corpus_.card.spec, recipe.model.compute == "bf16" ? torch::kBFloat16 : torch::kFloat32, recipe.seed),
-        optimizer_(net_.parameters(), recipe), evaluator_(recipe, corpus_) {
+        optimizer_(net_.parameters(), recipe),
+        evaluator_(recipe, corpus_) {
     if (options.resume) {
       if (const auto saved = resume_checkpoint(out_, net_, optimizer_, corpus_.fixed)) state_ = *saved;
     } else if (const fs::path old = newest_checkpoint(out_); !old.empty()) {
-      throw error(ErrorKind::kInvalidArgument, "{} is there already: --resume goes on from it; else choose another `out`, or delete it",
+      throw error(ErrorKind::kInvalidArgument,
+                  "{} is there already: --resume goes on from it; else choose another `out`, or delete it",
                   old.string());
     }
     plan_schedule();
@@ -94,7 +102,8 @@ class Run {
     if (validated_at_ != state_.step) validate();
     checkpoint();
     const fs::path model = out_ / "model";
-    if (!recipe_.validation.keep_best || state_.best_step < 0) export_model(model, corpus_.card, net_, optimizer_.best_estimate());
+    if (!recipe_.validation.keep_best || state_.best_step < 0)
+      export_model(model, corpus_.card, net_, optimizer_.best_estimate());
     const double nats = recipe_.validation.keep_best ? state_.best_validation : last_validation_;
     return {.model = model, .validation = nats < 1e29 ? std::optional(nats) : std::nullopt, .cancelled = false};
   }
@@ -110,14 +119,17 @@ class Run {
     state_.schedule = schedule;
     state_.borders = planned_borders(recipe_);
     if (state_.step > state_.borders.end)
-      throw error(ErrorKind::kInvalidArgument, "schedule.steps is {}, but {} steps are done", state_.borders.end, state_.step);
+      throw error(ErrorKind::kInvalidArgument, "schedule.steps is {}, but {} steps are done", state_.borders.end,
+                  state_.step);
   }
 
   // Forward and backward over the step's windows, a micro-batch at a time, then the update. Returns the tokens seen.
   int64_t one_step(WindowStream& stream) {
     auto windows = stream.take(recipe_.batch.sequences);
-    std::stable_sort(windows.begin(), windows.end(), [](const auto& a, const auto& b) { return a.tokens.size() < b.tokens.size(); });
-    const NoisedBatch batch = noise_batch(windows, objective_rules(recipe_, corpus_.special), static_cast<uint32_t>(state_.step));
+    std::stable_sort(windows.begin(), windows.end(),
+                     [](const auto& a, const auto& b) { return a.tokens.size() < b.tokens.size(); });
+    const NoisedBatch batch =
+        noise_batch(windows, objective_rules(recipe_, corpus_.special), static_cast<uint32_t>(state_.step));
     double loss = 0;
     int64_t tokens = 0;
     for (size_t begin = 0; begin < windows.size(); begin += static_cast<size_t>(recipe_.batch.micro)) {
@@ -135,22 +147,33 @@ class Run {
     const double lr = learning_rate(recipe_, state_.borders, state_.step);
     const double norm = optimizer_.step(lr);
     if (!std::isfinite(loss) || !std::isfinite(norm))
-      throw error(ErrorKind::kInvalidArgument, "step {}: the loss is not finite; try a lower optimizer.lr than {}", state_.step, recipe_.optimizer.lr);
+      throw error(ErrorKind::kInvalidArgument, "step {}: the loss is not finite; try a lower optimizer.lr than {}",
+                  state_.step, recipe_.optimizer.lr);
     last_loss_ = loss;
-    progress_->metric({{"step", state_.step + 1}, {"split", "train"}, {"loss", loss}, {"lr", lr}, {"grad_norm", norm},
-                       {"epoch", stream.epoch()}, {"tokens", state_.tokens + tokens}, {"tokens_per_second", progress_->tokens_per_second()}});
+    progress_->metric({{"step", state_.step + 1},
+                       {"split", "train"},
+                       {"loss", loss},
+                       {"lr", lr},
+                       {"grad_norm", norm},
+                       {"epoch", stream.epoch()},
+                       {"tokens", state_.tokens + tokens},
+                       {"tokens_per_second", progress_->tokens_per_second()}});
     return tokens;
   }
 
   // With max_minutes: once only as much time is left as the decay is to take, the decay begins.
   void keep_within_minutes() {
     if (recipe_.schedule.max_minutes <= 0 || state_.step >= state_.borders.decay_begin) return;
-    const double limit = recipe_.schedule.max_minutes * 60, per_step = state_.seconds / static_cast<double>(state_.step);
+    const double limit = recipe_.schedule.max_minutes * 60,
+                 per_step = state_.seconds / static_cast<double>(state_.step);
     const double decay_seconds = recipe_.schedule.decay * limit;
     if (state_.seconds + decay_seconds < limit) return;
     state_.borders = {state_.step, state_.step + std::max<int64_t>(1, static_cast<int64_t>(decay_seconds / per_step))};
     progress_->note(fmt::format("step {}: time limit, decay until step {}", state_.step, state_.borders.end));
-    progress_->metric({{"step", state_.step}, {"split", "schedule"}, {"decay_begin", state_.borders.decay_begin}, {"end", state_.borders.end}});
+    progress_->metric({{"step", state_.step},
+                       {"split", "schedule"},
+                       {"decay_begin", state_.borders.decay_begin},
+                       {"end", state_.borders.end}});
   }
 
   void validate() {
@@ -160,10 +183,15 @@ class Run {
     const Evaluation found = evaluator_.run(net_);
     optimizer_.swap_average();
     last_validation_ = found.nats_per_token;
-    progress_->note(fmt::format("step {}: validation {} {:.4f} ± {:.4f} nats/token", state_.step, found.is_bound ? "bound" : "NLL",
-                                found.nats_per_token, found.standard_error));
-    progress_->metric({{"step", state_.step}, {"split", "validation"}, {"loss", found.nats_per_token}, {"stderr", found.standard_error},
-                       {"bits_per_byte", found.bits_per_byte}, {"bound", found.is_bound}, {"validated_tokens", found.tokens}});
+    progress_->note(fmt::format("step {}: validation {} {:.4f} ± {:.4f} nats/token", state_.step,
+                                found.is_bound ? "bound" : "NLL", found.nats_per_token, found.standard_error));
+    progress_->metric({{"step", state_.step},
+                       {"split", "validation"},
+                       {"loss", found.nats_per_token},
+                       {"stderr", found.standard_error},
+                       {"bits_per_byte", found.bits_per_byte},
+                       {"bound", found.is_bound},
+                       {"validated_tokens", found.tokens}});
     if (found.nats_per_token >= state_.best_validation) return;
     state_.best_validation = found.nats_per_token;
     state_.best_step = state_.step;
@@ -190,14 +218,18 @@ class Run {
 
 void print_plan(const Recipe& r, const Corpus& corpus) {
   int64_t tokens = 0, documents = 0;
-  for (const auto& source : corpus.sources) tokens += source.tokens, documents += static_cast<int64_t>(source.examples.size());
+  for (const auto& source : corpus.sources)
+    tokens += source.tokens, documents += static_cast<int64_t>(source.examples.size());
   const auto epoch = make_epoch(corpus.sources, corpus.special, window_rules(r), 0);
   const auto windows = static_cast<double>(epoch.size());
   const int64_t parameters = corpus.card.spec.parameters();
-  fmt::print(stderr, "{}: {} on {} documents, {} tokens; {} parameters (d {}, {} layers, vocabulary {}, context {})\n", r.name,
-             r.objective.kind, documents, tokens, parameters, r.model.d_model, r.model.n_layers, corpus.card.spec.vocab_size, r.model.context);
-  fmt::print(stderr, "{} steps of {} windows = {:.1f} epochs of {:.0f} windows; about {} MB for weights and optimiser\n", r.schedule.steps,
-             r.batch.sequences, static_cast<double>(r.schedule.steps * r.batch.sequences) / windows, windows, parameters * 4 * 5 / 1000000);
+  fmt::print(stderr, "{}: {} on {} documents, {} tokens; {} parameters (d {}, {} layers, vocabulary {}, context {})\n",
+             r.name, r.objective.kind, documents, tokens, parameters, r.model.d_model, r.model.n_layers,
+             corpus.card.spec.vocab_size, r.model.context);
+  fmt::print(stderr,
+             "{} steps of {} windows = {:.1f} epochs of {:.0f} windows; about {} MB for weights and optimiser\n",
+             r.schedule.steps, r.batch.sequences, static_cast<double>(r.schedule.steps * r.batch.sequences) / windows,
+             windows, parameters * 4 * 5 / 1000000);
 }
 
 void make_run_directory(const fs::path& out, const std::string& tokenizer_json) {

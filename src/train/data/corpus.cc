@@ -27,8 +27,10 @@ std::vector<Document> read_jsonl(std::string_view all, const std::string& path) 
     const std::string where = fmt::format("{}:{}", path, line_number);
     const Json object = parse_json(line, where);
     if (!object.is_object()) throw error(ErrorKind::kCorrupt, "{}: expected an object with \"text\"", where);
-    Document document{.prompt = get_string(object, "prompt", where).value_or(""), .text = get_required_string(object, "text", where)};
-    if (get_string(object, "finish", where).value_or("") == "length") document.text.resize(last_sentence_end(document.text));
+    Document document{.prompt = get_string(object, "prompt", where).value_or(""),
+                      .text = get_required_string(object, "text", where)};
+    if (get_string(object, "finish", where).value_or("") == "length")
+      document.text.resize(last_sentence_end(document.text));
     document.text = std::string(trim(document.text));
     document.prompt = std::string(trim(document.prompt));
     if (!document.text.empty()) documents.push_back(std::move(document));
@@ -49,8 +51,10 @@ std::vector<Document> read_plain(std::string_view all) {
       begin = at += all[at] == '\f' ? 1 : kEnd.size();
     } else if (all[at] == '\n') {
       const size_t run_end = std::min(all.find_first_not_of("\r\n", at), all.size());
-      const auto breaks = std::count(all.begin() + static_cast<int64_t>(at), all.begin() + static_cast<int64_t>(run_end), '\n');
-      // Three line breaks are two blank lines; a text that has none of these is cut between paragraphs at four times the size.
+      const auto breaks =
+          std::count(all.begin() + static_cast<int64_t>(at), all.begin() + static_cast<int64_t>(run_end), '\n');
+      // Three line breaks are two blank lines; a text that has none of these is cut between paragraphs at four times
+      // the size.
       const size_t size = at - begin;
       if ((breaks >= 3 && size >= kDocumentBytes) || (breaks >= 2 && size >= 4 * kDocumentBytes)) {
         add(all.substr(begin, size));

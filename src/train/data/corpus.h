@@ -14,8 +14,9 @@ struct Document {
 };
 
 // .jsonl: an object a line with "text" and perhaps "prompt"; where "finish" is "length" the text was cut off and is
-// trimmed to its last full sentence. Anything else: plain text, a document ending at "<|endoftext|>" or a form feed, else
-// after a run of two or more blank lines once it has kDocumentBytes. Throws kNotFound, kCorrupt naming file and line.
+// trimmed to its last full sentence. Anything else: plain text, a document ending at "<|endoftext|>" or a form feed,
+// else after a run of two or more blank lines once it has kDocumentBytes. Throws kNotFound, kCorrupt naming file and
+// line.
 constexpr size_t kDocumentBytes = 16384;
 std::vector<Document> read_documents(const std::filesystem::path& path);
 

@@ -14,19 +14,24 @@ namespace {
 enum Choice : uint32_t { kRepeat, kDropPrompt, kPadding, kOffset, kShuffle };
 
 double choose(uint64_t seed, uint32_t epoch, size_t source, size_t item, Choice choice) {
-  return draw_uniform({.seed = seed, .n_index = static_cast<uint32_t>(source), .step = epoch, .cell = static_cast<uint32_t>(item),
-                       .purpose = DrawPurpose::kData, .index = choice});
+  return draw_uniform({.seed = seed,
+                       .n_index = static_cast<uint32_t>(source),
+                       .step = epoch,
+                       .cell = static_cast<uint32_t>(item),
+                       .purpose = DrawPurpose::kData,
+                       .index = choice});
 }
 
 // Fisher-Yates.
 template <typename T>
 void shuffle(std::vector<T>& items, uint64_t seed, uint32_t epoch, Choice choice) {
   for (size_t i = items.size(); i > 1; --i)
-    std::swap(items[i - 1], items[static_cast<size_t>(choose(seed, epoch, 0xffff, i, choice) * static_cast<double>(i))]);
+    std::swap(items[i - 1],
+              items[static_cast<size_t>(choose(seed, epoch, 0xffff, i, choice) * static_cast<double>(i))]);
 }
 
-Window make_example(const TokenSource::Example& example, const SpecialTokens& special, const WindowRules& rules, bool with_prompt,
-                    double padding) {
+Window make_example(const TokenSource::Example& example, const SpecialTokens& special, const WindowRules& rules,
+                    bool with_prompt, double padding) {
   Window window;
   auto& tokens = window.tokens;
   tokens.push_back(special.bos);
@@ -49,21 +54,22 @@ Window make_example(const TokenSource::Example& example, const SpecialTokens& sp
   return window;
 }
 
-void add_examples(const TokenSource& source, size_t index, const SpecialTokens& special, const WindowRules& rules, uint32_t epoch,
-                  std::vector<Window>& out) {
+void add_examples(const TokenSource& source, size_t index, const SpecialTokens& special, const WindowRules& rules,
+                  uint32_t epoch, std::vector<Window>& out) {
   const double whole = std::floor(source.recipe.weight), rest = source.recipe.weight - whole;
   for (size_t i = 0; i < source.examples.size(); ++i) {
     auto pick = [&](Choice choice) { return choose(rules.seed, epoch, index, i, choice); };
     const int copies = static_cast<int>(whole) + (pick(kRepeat) < rest ? 1 : 0);
     for (int copy = 0; copy < copies; ++copy) {
-      Window window = make_example(source.examples[i], special, rules, pick(kDropPrompt) >= source.recipe.drop_prompt, pick(kPadding));
+      Window window = make_example(source.examples[i], special, rules, pick(kDropPrompt) >= source.recipe.drop_prompt,
+                                   pick(kPadding));
       if (!window.tokens.empty()) out.push_back(std::move(window));
     }
   }
 }
 
-void add_packed(const TokenSource& source, size_t index, const SpecialTokens& special, const WindowRules& rules, uint32_t epoch,
-                std::vector<Window>& out) {
+void add_packed(const TokenSource& source, size_t index, const SpecialTokens& special, const WindowRules& rules,
+                uint32_t epoch, std::vector<Window>& out) {
   std::vector<TokenId> stream;
   for (const auto& example : source.examples) {
     stream.insert(stream.end(), example.answer.begin(), example.answer.end());
@@ -73,8 +79,10 @@ void add_packed(const TokenSource& source, size_t index, const SpecialTokens& sp
   const auto offset = static_cast<int64_t>(choose(rules.seed, epoch, index, 0, kOffset) * static_cast<double>(span));
   const double whole = std::floor(source.recipe.weight), rest = source.recipe.weight - whole;
   for (int64_t begin = -offset, i = 0; begin < static_cast<int64_t>(stream.size()); begin += span, ++i) {
-    const int copies = static_cast<int>(whole) + (choose(rules.seed, epoch, index, static_cast<size_t>(i), kRepeat) < rest ? 1 : 0);
-    const int64_t from = std::max<int64_t>(begin, 0), to = std::min<int64_t>(begin + span, static_cast<int64_t>(stream.size()));
+    const int copies =
+        static_cast<int>(whole) + (choose(rules.seed, epoch, index, static_cast<size_t>(i), kRepeat) < rest ? 1 : 0);
+    const int64_t from = std::max<int64_t>(begin, 0),
+                  to = std::min<int64_t>(begin + span, static_cast<int64_t>(stream.size()));
     if (to - from < 8) continue;
     Window window;
     window.loss_begin = 1;
@@ -87,7 +95,8 @@ void add_packed(const TokenSource& source, size_t index, const SpecialTokens& sp
 }  // namespace
 
 const std::vector<std::string>& SpecialTokens::names() {
-  static const std::vector<std::string> kNames = {"<|endoftext|>", "<|startoftext|>", "<|user|>", "<|assistant|>", "<|mask|>"};
+  static const std::vector<std::string> kNames = {"<|endoftext|>", "<|startoftext|>", "<|user|>", "<|assistant|>",
+                                                  "<|mask|>"};
   return kNames;
 }
 
@@ -101,7 +110,8 @@ SpecialTokens SpecialTokens::find(const Tokenizer& tokenizer, const std::string&
   return {ids[0], ids[1], ids[2], ids[3], ids[4]};
 }
 
-TokenSource tokenize_source(const SourceRecipe& recipe, const std::vector<Document>& documents, const Tokenizer& tokenizer) {
+TokenSource tokenize_source(const SourceRecipe& recipe, const std::vector<Document>& documents,
+                            const Tokenizer& tokenizer) {
   TokenSource source{.recipe = recipe, .examples = {}, .tokens = 0};
   source.examples.reserve(documents.size());
   for (const Document& document : documents) {
@@ -113,7 +123,8 @@ TokenSource tokenize_source(const SourceRecipe& recipe, const std::vector<Docume
     for (const TokenId id : example.answer) {
       // A sentence may end before a token that starts with a space or line break, after one that ends it.
       const std::string_view bytes = tokenizer.token_bytes(id);
-      if (!bytes.empty() && (bytes[0] == ' ' || bytes[0] == '\n') && last_sentence_end(before) == before.size() && !before.empty())
+      if (!bytes.empty() && (bytes[0] == ' ' || bytes[0] == '\n') && last_sentence_end(before) == before.size() &&
+          !before.empty())
         example.sentence_ends.push_back(length);
       before = bytes;
       ++length;
@@ -124,8 +135,8 @@ TokenSource tokenize_source(const SourceRecipe& recipe, const std::vector<Docume
   return source;
 }
 
-std::vector<Window> make_epoch(const std::vector<TokenSource>& sources, const SpecialTokens& special, const WindowRules& rules,
-                               uint32_t epoch) {
+std::vector<Window> make_epoch(const std::vector<TokenSource>& sources, const SpecialTokens& special,
+                               const WindowRules& rules, uint32_t epoch) {
   std::vector<Window> windows;
   for (size_t i = 0; i < sources.size(); ++i) {
     if (sources[i].recipe.window == "packed") {
@@ -134,7 +145,8 @@ std::vector<Window> make_epoch(const std::vector<TokenSource>& sources, const Sp
       add_examples(sources[i], i, special, rules, epoch, windows);
     }
   }
-  if (windows.empty()) throw error(ErrorKind::kInvalidArgument, "no window of {} tokens can be made from this data", rules.context);
+  if (windows.empty())
+    throw error(ErrorKind::kInvalidArgument, "no window of {} tokens can be made from this data", rules.context);
   shuffle(windows, rules.seed, epoch, kShuffle);
   return windows;
 }

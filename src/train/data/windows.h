@@ -35,7 +35,8 @@ struct TokenSource {
   std::vector<Example> examples;
   int64_t tokens = 0;
 };
-TokenSource tokenize_source(const SourceRecipe& recipe, const std::vector<Document>& documents, const Tokenizer& tokenizer);
+TokenSource tokenize_source(const SourceRecipe& recipe, const std::vector<Document>& documents,
+                            const Tokenizer& tokenizer);
 
 struct WindowRules {
   int context = 0;
@@ -44,10 +45,11 @@ struct WindowRules {
 };
 
 // All windows of one epoch, shuffled.
-//  "example": bos <|user|> prompt <|assistant|> answer eos, or (drop_prompt) bos answer eos; an answer that does not fit
-//  ends with its last sentence that does; pad_in_loss adds a uniform number, 0 up to what fits, of further eos. "packed": bos, then documents with eos between them, cut at the window's end; the first window starts at
-//  a random offset that changes each epoch.
-std::vector<Window> make_epoch(const std::vector<TokenSource>& sources, const SpecialTokens& special, const WindowRules& rules,
-                               uint32_t epoch);
+//  "example": bos <|user|> prompt <|assistant|> answer eos, or (drop_prompt) bos answer eos; an answer too long
+//    ends with its last sentence that fits; pad_in_loss adds a uniform number, 0 up to what fits, of further eos.
+//  "packed": bos, then documents with eos between them, cut at the window's end; the first window starts at a random
+//    offset that changes each epoch.
+std::vector<Window> make_epoch(const std::vector<TokenSource>& sources, const SpecialTokens& special,
+                               const WindowRules& rules, uint32_t epoch);
 
 }  // namespace pent::train

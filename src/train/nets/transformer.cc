@@ -17,7 +17,8 @@ void fill_normal(Tensor& tensor, uint64_t seed, uint32_t index, float std) {
   float* out = tensor.data_ptr<float>();
   const int64_t n = tensor.numel();
   for (int64_t i = 0; i < n; i += 2) {
-    const auto bits = draw_bits({.seed = seed, .n_index = index, .cell = static_cast<uint32_t>(i / 2), .purpose = DrawPurpose::kInit});
+    const auto bits = draw_bits(
+        {.seed = seed, .n_index = index, .cell = static_cast<uint32_t>(i / 2), .purpose = DrawPurpose::kInit});
     const double u = (bits[0] + 0.5) / 4294967296.0, v = (bits[1] + 0.5) / 4294967296.0;
     const double radius = std::sqrt(-2.0 * std::log(u)) * std;
     out[i] = static_cast<float>(radius * std::cos(2 * std::numbers::pi * v));
@@ -59,21 +60,29 @@ Transformer::Transformer(const ModelSpec& spec, torch::ScalarType compute, uint6
 
 const Tensor& Transformer::head() const { return spec_.tied_head ? embedding_ : head_; }
 
-Tensor Transformer::forward(const NetInput& input, float residual_dropout, float mlp_dropout, uint64_t dropout_key) const {
-  const AttentionShape shape{.batch = input.batch, .length = input.length, .heads = spec_.n_heads, .kv_heads = spec_.n_kv_heads,
-                             .head_dim = spec_.head_dim, .causal = spec_.attention == AttentionKind::kCausal};
+Tensor Transformer::forward(const NetInput& input, float residual_dropout, float mlp_dropout,
+                            uint64_t dropout_key) const {
+  const AttentionShape shape{.batch = input.batch,
+                             .length = input.length,
+                             .heads = spec_.n_heads,
+                             .kv_heads = spec_.n_kv_heads,
+                             .head_dim = spec_.head_dim,
+                             .causal = spec_.attention == AttentionKind::kCausal};
   uint64_t site = 0;
   auto drop = [&](float p) { return Dropout{p, dropout_key * 1000003u + ++site * 0x9e3779b97f4a7c15u}; };
   Tensor residual = embed(embedding_, input.ids);  // [N, d] f32
   Tensor branch, normed;
   for (const Layer& layer : layers_) {
-    std::tie(residual, normed) = add_rms_norm(residual, branch, layer.attn_norm, spec_.rms_eps, compute_, drop(residual_dropout));
+    std::tie(residual, normed) =
+        add_rms_norm(residual, branch, layer.attn_norm, spec_.rms_eps, compute_, drop(residual_dropout));
     const Tensor attended = rope_attention(project(normed, layer.qkv), rope_, input.lengths, shape);
     branch = project(attended, layer.attn_out);
-    std::tie(residual, normed) = add_rms_norm(residual, branch, layer.ff_norm, spec_.rms_eps, compute_, drop(residual_dropout));
+    std::tie(residual, normed) =
+        add_rms_norm(residual, branch, layer.ff_norm, spec_.rms_eps, compute_, drop(residual_dropout));
     branch = project(swiglu(project(normed, layer.gate_up), drop(mlp_dropout)), layer.down);
   }
-  std::tie(residual, normed) = add_rms_norm(residual, branch, final_norm_, spec_.rms_eps, compute_, drop(residual_dropout));
+  std::tie(residual, normed) =
+      add_rms_norm(residual, branch, final_norm_, spec_.rms_eps, compute_, drop(residual_dropout));
   return at::index_select(normed, 0, input.rows);
 }
 
@@ -83,14 +92,17 @@ std::vector<Tensor> Transformer::values() const {
   return out;
 }
 
-std::vector<std::pair<std::string, Tensor>> Transformer::published(const TensorNames& names, const std::vector<Tensor>& values) const {
+std::vector<std::pair<std::string, Tensor>> Transformer::published(const TensorNames& names,
+                                                                   const std::vector<Tensor>& values) const {
   PENT_CHECK(values.size() == parameters_.size());
   const int64_t q = spec_.n_heads * spec_.head_dim, kv = spec_.n_kv_heads * spec_.head_dim, f = spec_.ffn_dim;
   std::vector<std::pair<std::string, Tensor>> out;
   size_t next = 0;
   out.emplace_back(names.embedding, values[next++]);
   for (int i = 0; i < spec_.n_layers; ++i) {
-    auto add = [&](const char* name, const Tensor& value) { out.emplace_back(fmt::format(fmt::runtime(name), i), value); };
+    auto add = [&](const char* name, const Tensor& value) {
+      out.emplace_back(fmt::format(fmt::runtime(name), i), value);
+    };
     add(names.attn_norm, values[next++]);
     const Tensor& qkv = values[next++];
     add(names.q, qkv.narrow(0, 0, q));

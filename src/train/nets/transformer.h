@@ -16,19 +16,19 @@ namespace pent::train {
 
 // A rectangle of tokens, and which of its rows are asked for.
 struct NetInput {
-  Tensor ids;        // int64 [batch * length]
-  Tensor lengths;    // int32 [batch]: tokens beyond are padding, seen by nobody
+  Tensor ids;      // int64 [batch * length]
+  Tensor lengths;  // int32 [batch]: tokens beyond are padding, seen by nobody
   int64_t batch = 0;
   int64_t length = 0;
-  Tensor rows;       // int64 [R], ascending indices into ids
+  Tensor rows;  // int64 [R], ascending indices into ids
 };
 
 class Transformer {
  public:
   struct Parameter {
     std::string name;
-    Tensor value;      // float32, requires grad
-    bool decays;       // weight decay applies: matrices, but neither embeddings nor norms
+    Tensor value;  // float32, requires grad
+    bool decays;   // weight decay applies: matrices, but neither embeddings nor norms
   };
 
   // Weights drawn from N(0, 0.02²) keyed by seed, those that write into the residual stream by 1/sqrt(2 n_layers) less.
@@ -38,12 +38,15 @@ class Transformer {
   std::vector<Parameter>& parameters() { return parameters_; }
   const Tensor& head() const;  // [V, d]: the embedding when tied
 
-  // Final hidden rows [R, d] of input.rows, in the compute dtype. `dropout` acts on the branches and in the feed-forward.
-  Tensor forward(const NetInput& input, float residual_dropout = 0, float mlp_dropout = 0, uint64_t dropout_key = 0) const;
+  // Final hidden rows [R, d] of input.rows, in the compute dtype. `dropout` acts on the branches and in the
+  // feed-forward.
+  Tensor forward(const NetInput& input, float residual_dropout = 0, float mlp_dropout = 0,
+                 uint64_t dropout_key = 0) const;
 
   std::vector<Tensor> values() const;  // of the parameters, shared, without gradient
   // Name and tensor (a view) of every weight as published checkpoints have them, out of one value for each parameter.
-  std::vector<std::pair<std::string, Tensor>> published(const TensorNames& names, const std::vector<Tensor>& values) const;
+  std::vector<std::pair<std::string, Tensor>> published(const TensorNames& names,
+                                                        const std::vector<Tensor>& values) const;
 
  private:
   struct Layer {

@@ -1,5 +1,5 @@
-// Masked diffusion and next-token prediction (objective/objective.h). Draws are keyed by (seed, step, sequence, position):
-// they do not depend on threads or micro-batches and need no state.
+// Masked diffusion and next-token prediction (objective/objective.h). Draws are keyed by (seed, step, sequence,
+// position): they do not depend on threads or micro-batches and need no state.
 #include "train/objective/objective.h"
 
 #include <cmath>
@@ -10,9 +10,14 @@
 namespace pent::train {
 namespace {
 
-double draw(const ObjectiveRules& rules, uint32_t step, size_t sequence, size_t position, DrawPurpose purpose, uint32_t index = 0) {
-  return draw_uniform({.seed = rules.seed, .n_index = static_cast<uint32_t>(sequence), .step = step,
-                       .cell = static_cast<uint32_t>(position), .purpose = purpose, .index = index});
+double draw(const ObjectiveRules& rules, uint32_t step, size_t sequence, size_t position, DrawPurpose purpose,
+            uint32_t index = 0) {
+  return draw_uniform({.seed = rules.seed,
+                       .n_index = static_cast<uint32_t>(sequence),
+                       .step = step,
+                       .cell = static_cast<uint32_t>(position),
+                       .purpose = purpose,
+                       .index = index});
 }
 
 // One t per window, one in each of n equal cells of [0, 1); which window gets which cell is drawn as well, because
@@ -21,21 +26,24 @@ std::vector<double> stratified_times(size_t n, const ObjectiveRules& rules, uint
   std::vector<size_t> cells(n);
   std::iota(cells.begin(), cells.end(), size_t{0});
   for (size_t i = n; i > 1; --i)
-    std::swap(cells[i - 1], cells[static_cast<size_t>(draw(rules, step, i, 0, DrawPurpose::kTime, 1) * static_cast<double>(i))]);
+    std::swap(cells[i - 1],
+              cells[static_cast<size_t>(draw(rules, step, i, 0, DrawPurpose::kTime, 1) * static_cast<double>(i))]);
   std::vector<double> times(n);
   for (size_t i = 0; i < n; ++i)
     times[i] = (static_cast<double>(cells[i]) + draw(rules, step, i, 0, DrawPurpose::kTime)) / static_cast<double>(n);
   return times;
 }
 
-void add_masked(const Window& window, size_t sequence, double t, const ObjectiveRules& rules, uint32_t step, NoisedBatch& batch) {
+void add_masked(const Window& window, size_t sequence, double t, const ObjectiveRules& rules, uint32_t step,
+                NoisedBatch& batch) {
   const double p = (1 - rules.epsilon) * t + rules.epsilon;
   auto& input = batch.inputs[sequence];
   for (size_t j = static_cast<size_t>(window.loss_begin); j < window.tokens.size(); ++j) {
     ++batch.eligible;
     if (draw(rules, step, sequence, j, DrawPurpose::kNoise) >= p) continue;
     input[j] = rules.mask;
-    batch.rows.push_back({static_cast<int32_t>(sequence), static_cast<int32_t>(j), window.tokens[j], static_cast<float>(1 / p)});
+    batch.rows.push_back(
+        {static_cast<int32_t>(sequence), static_cast<int32_t>(j), window.tokens[j], static_cast<float>(1 / p)});
   }
 }
 
@@ -44,7 +52,8 @@ void add_next(const Window& window, size_t sequence, const ObjectiveRules& rules
   for (size_t j = static_cast<size_t>(std::max(1, window.loss_begin)); j < window.tokens.size(); ++j) {
     ++batch.eligible;
     batch.rows.push_back({static_cast<int32_t>(sequence), static_cast<int32_t>(j - 1), window.tokens[j], 1.0f});
-    if (rules.token_mask > 0 && draw(rules, step, sequence, j, DrawPurpose::kNoise) < rules.token_mask) input[j] = rules.mask;
+    if (rules.token_mask > 0 && draw(rules, step, sequence, j, DrawPurpose::kNoise) < rules.token_mask)
+      input[j] = rules.mask;
   }
 }
 

@@ -16,10 +16,10 @@ struct NoisedBatch {
   struct Row {
     int32_t sequence, position;  // whose hidden state is asked
     TokenId target;
-    float weight;                // times 1 / normaliser
+    float weight;  // times 1 / normaliser
   };
-  std::vector<Row> rows;         // by sequence, then position
-  int64_t eligible = 0;          // tokens that could be scored: the normaliser
+  std::vector<Row> rows;  // by sequence, then position
+  int64_t eligible = 0;   // tokens that could be scored: the normaliser
 };
 
 struct ObjectiveRules {
@@ -33,8 +33,8 @@ struct ObjectiveRules {
 // Masked diffusion (LLaDA, MDLM; spec ch. 30 §0, §5, §8): t stratified over the windows of the step, t_i = frac(u_i/n +
 // i/n), order drawn; p = (1 - epsilon) t + epsilon; every eligible token is masked with probability p; weight 1/p;
 // normaliser: eligible tokens of the step; no shift, no time input.
-// Next token: position j - 1 predicts token j for every eligible j >= 1, weight 1; token_mask hides inputs, not targets.
-// `step` keys the draws.
+// Next token: position j - 1 predicts token j for every eligible j >= 1, weight 1; token_mask hides inputs, not
+// targets. `step` keys the draws.
 NoisedBatch noise_batch(std::span<const Window> windows, const ObjectiveRules& rules, uint32_t step);
 
 }  // namespace pent::train

@@ -225,7 +225,8 @@ void apply_override(toml::table& root, const std::string& text) {
   for (size_t dot; (dot = key.find('.')) != std::string::npos; key.erase(0, dot + 1)) {
     toml::node* next = table->get(key.substr(0, dot));
     if (next == nullptr) next = &table->insert_or_assign(key.substr(0, dot), toml::table{}).first->second;
-    if (!next->is_table()) throw error(ErrorKind::kInvalidArgument, "--set {}: '{}' is not a table", text, key.substr(0, dot));
+    if (!next->is_table())
+      throw error(ErrorKind::kInvalidArgument, "--set {}: '{}' is not a table", text, key.substr(0, dot));
     table = next->as_table();
   }
   table->insert_or_assign(key, *parsed.get("v"));
@@ -236,12 +237,16 @@ void apply_override(toml::table& root, const std::string& text) {
 void check_recipe(const Recipe& r, const std::string& where) {
   auto refuse = [&](const std::string& what) { throw error(ErrorKind::kInvalidArgument, "{}: {}", where, what); };
   if (r.model.d_model % r.model.n_heads != 0 || r.model.d_model / r.model.n_heads % 2 != 0)
-    refuse(fmt::format("model.d_model {} must be an even multiple of model.n_heads {}", r.model.d_model, r.model.n_heads));
+    refuse(
+        fmt::format("model.d_model {} must be an even multiple of model.n_heads {}", r.model.d_model, r.model.n_heads));
   if (r.model.n_heads % r.model.n_kv_heads != 0)
-    refuse(fmt::format("model.n_heads {} must be a multiple of model.n_kv_heads {}", r.model.n_heads, r.model.n_kv_heads));
+    refuse(
+        fmt::format("model.n_heads {} must be a multiple of model.n_kv_heads {}", r.model.n_heads, r.model.n_kv_heads));
   if (r.generation.max_tokens > r.model.context)
-    refuse(fmt::format("generation.max_tokens {} is more than model.context {}", r.generation.max_tokens, r.model.context));
-  if (r.objective.token_mask > 0 && r.objective.kind != "next-token") refuse("objective.token_mask is for kind = \"next-token\"");
+    refuse(fmt::format("generation.max_tokens {} is more than model.context {}", r.generation.max_tokens,
+                       r.model.context));
+  if (r.objective.token_mask > 0 && r.objective.kind != "next-token")
+    refuse("objective.token_mask is for kind = \"next-token\"");
   if (r.sources.empty() && r.data.empty()) refuse("no data: give [[source]] tables, or --set data=FILE");
   for (const auto* sources : {&r.sources, &r.validation.sources})
     for (const SourceRecipe& source : *sources)
@@ -253,7 +258,8 @@ Recipe parse_recipe(std::string_view text, const std::string& where, const std::
   try {
     root = toml::parse(text, where);
   } catch (const toml::parse_error& e) {
-    throw error(ErrorKind::kInvalidArgument, "{}:{}: not valid TOML: {}", where, e.source().begin.line, e.description());
+    throw error(ErrorKind::kInvalidArgument, "{}:{}: not valid TOML: {}", where, e.source().begin.line,
+                e.description());
   }
   for (const std::string& override_text : overrides) apply_override(root, override_text);
   Recipe recipe;

@@ -1,5 +1,5 @@
-// Sizes for `size = "auto"` (recipe.h). Little text suits diffusion when it is seen many times (spec ch. 33): some forty
-// epochs, and a net of about as many parameters as the text has bytes, kept small enough to train on two cores.
+// Sizes for `size = "auto"` (recipe.h). Little text suits diffusion when it is seen many times (spec ch. 33): some
+// forty epochs, and a net of about as many parameters as the text has bytes, kept small enough to train on two cores.
 #include <algorithm>
 #include <cmath>
 
@@ -13,8 +13,8 @@ struct Size {
   int64_t bytes;  // for text up to this
   int d_model, n_layers, context;
 };
-constexpr Size kSizes[] = {{20'000, 64, 2, 64},        {100'000, 128, 3, 128},     {500'000, 192, 4, 192},
-                           {5'000'000, 256, 4, 256},   {50'000'000, 320, 6, 320},  {int64_t{1} << 62, 512, 8, 512}};
+constexpr Size kSizes[] = {{20'000, 64, 2, 64},      {100'000, 128, 3, 128},    {500'000, 192, 4, 192},
+                           {5'000'000, 256, 4, 256}, {50'000'000, 320, 6, 320}, {int64_t{1} << 62, 512, 8, 512}};
 
 template <typename T>
 void fill(T& field, int64_t value) {
@@ -25,7 +25,8 @@ void fill(T& field, int64_t value) {
 
 void choose_sizes(Recipe& r, int64_t bytes) {
   if (r.size != "auto") return;
-  const Size& size = *std::find_if(std::begin(kSizes), std::end(kSizes), [&](const Size& s) { return bytes <= s.bytes; });
+  const Size& size =
+      *std::find_if(std::begin(kSizes), std::end(kSizes), [&](const Size& s) { return bytes <= s.bytes; });
   fill(r.tokenizer.vocab_size, std::clamp<int64_t>(bytes / 512 / 64 * 64, 384, 8192));
   fill(r.model.d_model, size.d_model);
   fill(r.model.n_layers, size.n_layers);

@@ -13,14 +13,30 @@ namespace pent::train {
 namespace {
 
 ModelSpec spec_of(bool diffusion) {
-  ModelSpec spec{.family = diffusion ? "llada" : "llama", .attention = diffusion ? AttentionKind::kFull : AttentionKind::kCausal,
-                 .vocab_size = 131, .d_model = 48, .n_layers = 3, .n_heads = 6, .n_kv_heads = 2, .head_dim = 8, .ffn_dim = 88,
-                 .max_positions = 64, .rope_theta = 5000, .tied_head = diffusion};
+  ModelSpec spec{.family = diffusion ? "llada" : "llama",
+                 .attention = diffusion ? AttentionKind::kFull : AttentionKind::kCausal,
+                 .vocab_size = 131,
+                 .d_model = 48,
+                 .n_layers = 3,
+                 .n_heads = 6,
+                 .n_kv_heads = 2,
+                 .head_dim = 8,
+                 .ffn_dim = 88,
+                 .max_positions = 64,
+                 .rope_theta = 5000,
+                 .tied_head = diffusion};
   spec.mask_id = diffusion ? 130 : -1;
   spec.bos_id = 1;
   spec.eos_id = spec.pad_id = 0;
   spec.stop_ids = {0};
   return spec;
+}
+
+ModelFiles write_and_open(const ModelSpec& spec, const std::filesystem::path& directory) {
+  ModelFiles files = make_random_model(spec, 4);
+  files.tokenizer_json = "{}";  // nobody reads it here, but a directory must have one
+  write_model_directory(files, directory);
+  return open_model_files(directory);
 }
 
 std::vector<int32_t> tokens_of(int n) {
@@ -33,8 +49,10 @@ PassResult logits_of(Denoiser& denoiser, const std::vector<std::vector<int32_t>>
   PassPlan plan;
   for (const auto& tokens : texts) {
     const int32_t sequence = denoiser.open_sequence(static_cast<int32_t>(tokens.size()));
-    if (denoiser.spec().attention == AttentionKind::kFull) plan.add_full(sequence, tokens);
-    else plan.add_causal(sequence, tokens);
+    if (denoiser.spec().attention == AttentionKind::kFull)
+      plan.add_full(sequence, tokens);
+    else
+      plan.add_causal(sequence, tokens);
   }
   for (uint32_t row = 0; row < plan.rows.size(); ++row) plan.head_rows.push_back(row);
   PassResult result;
@@ -46,8 +64,7 @@ TEST(Backends, GiveTheSameLogitsForTheSameWeights) {
   for (const bool diffusion : {true, false}) {
     SCOPED_TRACE(diffusion ? "llada, full attention" : "llama, causal");
     const TempDir directory;
-    write_model_directory(make_random_model(spec_of(diffusion), 4), directory.path());
-    const ModelFiles files = open_model_files(directory.path());
+    const ModelFiles files = write_and_open(spec_of(diffusion), directory.path());
     ThreadPool pool(2);
     const auto native = load_native(files, pool, {.precise = true});
     const auto torch = load_torch(files);
@@ -67,8 +84,7 @@ TEST(Backends, GiveTheSameLogitsForTheSameWeights) {
 
 TEST(TorchBackend, RefusesPlansOfPartsOfASequence) {
   const TempDir directory;
-  write_model_directory(make_random_model(spec_of(true), 4), directory.path());
-  const auto torch = load_torch(open_model_files(directory.path()));
+  const auto torch = load_torch(write_and_open(spec_of(true), directory.path()));
   const int32_t sequence = torch->open_sequence(32);
   PassResult result;
   PassPlan later, causal, foreign, longer;

@@ -59,10 +59,12 @@ class WindowsTest : public ::testing::Test {
  protected:
   void SetUp() override {
     const DocumentSource texts = [](const auto& take) { take("The cat sat. The dog ran! It was late. "); };
-    tokenizer_ = parse_tokenizer_json(train_bpe(texts, {.vocab_size = 280, .special_tokens = SpecialTokens::names()}), "test");
+    tokenizer_ =
+        parse_tokenizer_json(train_bpe(texts, {.vocab_size = 280, .special_tokens = SpecialTokens::names()}), "test");
     special_ = SpecialTokens::find(*tokenizer_, "test");
   }
-  std::vector<Window> windows(const SourceRecipe& recipe, const std::vector<Document>& documents, const WindowRules& rules, uint32_t epoch = 0) {
+  std::vector<Window> windows(const SourceRecipe& recipe, const std::vector<Document>& documents,
+                              const WindowRules& rules, uint32_t epoch = 0) {
     return make_epoch({tokenize_source(recipe, documents, *tokenizer_)}, special_, rules, epoch);
   }
   std::string text(const Window& window, size_t begin) {
@@ -112,7 +114,8 @@ TEST_F(WindowsTest, AnAnswerThatDoesNotFitEndsWithASentence) {
 }
 
 TEST_F(WindowsTest, APromptWithoutRoomForAnAnswerGivesNoWindow) {
-  EXPECT_ERROR(windows({.path = "a"}, {{std::string(200, 'q'), "It sat."}}, {.context = 32}), kInvalidArgument, "no window of 32 tokens");
+  EXPECT_ERROR(windows({.path = "a"}, {{std::string(200, 'q'), "It sat."}}, {.context = 32}), kInvalidArgument,
+               "no window of 32 tokens");
 }
 
 TEST_F(WindowsTest, PackedWindowsHoldEveryTokenOnce) {
@@ -150,7 +153,8 @@ TEST_F(WindowsTest, EpochsDifferAndRepeatThemselvesWithTheSeed) {
 TEST_F(WindowsTest, AWeightIsThePassesPerEpoch) {
   const std::vector<Document> documents(400, Document{"", "It sat."});
   EXPECT_EQ(windows({.path = "a", .weight = 3}, documents, {.context = 32}).size(), 1200u);
-  EXPECT_NEAR(static_cast<double>(windows({.path = "a", .weight = 0.25}, documents, {.context = 32}).size()), 100.0, 40.0);
+  EXPECT_NEAR(static_cast<double>(windows({.path = "a", .weight = 0.25}, documents, {.context = 32}).size()), 100.0,
+              40.0);
 }
 
 }  // namespace

@@ -40,7 +40,8 @@ TEST(MaskedDiffusion, TimesAreStratified) {
     std::vector<double> probability(32, -1);
     const NoisedBatch batch = noise_batch(windows, {.epsilon = 1e-3, .mask = kMask}, step);
     for (const auto& row : batch.rows)
-      probability[static_cast<size_t>(row.sequence)] = 1 / (static_cast<double>(row.weight) * static_cast<double>(batch.eligible));
+      probability[static_cast<size_t>(row.sequence)] =
+          1 / (static_cast<double>(row.weight) * static_cast<double>(batch.eligible));
     std::vector<int> cells(32, 0);
     for (const double p : probability) {
       if (p < 0) continue;  // nothing masked: only where t is close to 0
@@ -81,7 +82,9 @@ TEST(MaskedDiffusion, PromptsStayCleanAndTargetsAreWhatWasHidden) {
 
 TEST(MaskedDiffusion, DrawsDependOnSeedAndStepAlone) {
   const auto windows = windows_of(4, 30, 0);
-  const auto inputs = [&](uint64_t seed, uint32_t step) { return noise_batch(windows, {.mask = kMask, .seed = seed}, step).inputs; };
+  const auto inputs = [&](uint64_t seed, uint32_t step) {
+    return noise_batch(windows, {.mask = kMask, .seed = seed}, step).inputs;
+  };
   EXPECT_EQ(inputs(1, 7), inputs(1, 7));
   EXPECT_NE(inputs(1, 7), inputs(1, 8));
   EXPECT_NE(inputs(1, 7), inputs(2, 7));

@@ -14,7 +14,9 @@ namespace {
 
 namespace F = torch::nn::functional;
 
-Tensor leaf(std::vector<int64_t> shape, double scale = 1) { return (torch::randn(shape) * scale).set_requires_grad(true); }
+Tensor leaf(std::vector<int64_t> shape, double scale = 1) {
+  return (torch::randn(shape) * scale).set_requires_grad(true);
+}
 
 // Gradients of sum(output * cotangent) in the leaves, which are left without any.
 std::vector<Tensor> gradients(const Tensor& output, const Tensor& cotangent, const std::vector<Tensor>& leaves) {
@@ -33,7 +35,8 @@ void expect_close(const Tensor& a, const Tensor& b, double tolerance = 2e-5) {
   EXPECT_LE((a - b).abs().max().item<double>(), tolerance * scale);
 }
 
-void expect_same(const std::function<Tensor()>& fused, const std::function<Tensor()>& eager, const std::vector<Tensor>& leaves) {
+void expect_same(const std::function<Tensor()>& fused, const std::function<Tensor()>& eager,
+                 const std::vector<Tensor>& leaves) {
   const Tensor got = fused(), wanted = eager();
   expect_close(got.detach(), wanted.detach());
   const Tensor cotangent = torch::randn(wanted.sizes());
@@ -49,14 +52,17 @@ class Ops : public ::testing::Test {
   void SetUp() override { torch::manual_seed(1); }
 };
 
-Tensor eager_norm(const Tensor& x, const Tensor& weight) { return x * torch::rsqrt(x.pow(2).mean(-1, true) + 1e-5) * weight; }
+Tensor eager_norm(const Tensor& x, const Tensor& weight) {
+  return x * torch::rsqrt(x.pow(2).mean(-1, true) + 1e-5) * weight;
+}
 
 TEST_F(Ops, AddRmsNormIsTheEagerOne) {
   for (const auto& [n, d] : {std::pair<int64_t, int64_t>{1, 1}, {3, 16}, {33, 31}, {70, 130}}) {
     const Tensor residual = leaf({n, d}), branch = leaf({n, d}), weight = leaf({d});
     const auto both = [](const std::pair<Tensor, Tensor>& out) { return torch::cat({out.first, out.second}, 1); };
     expect_same([&] { return both(add_rms_norm(residual, branch, weight, 1e-5, torch::kFloat32)); },
-                [&] { return torch::cat({residual + branch, eager_norm(residual + branch, weight)}, 1); }, {residual, branch, weight});
+                [&] { return torch::cat({residual + branch, eager_norm(residual + branch, weight)}, 1); },
+                {residual, branch, weight});
     expect_same([&] { return add_rms_norm(residual, {}, weight, 1e-5, torch::kFloat32).second; },
                 [&] { return eager_norm(residual, weight); }, {residual, weight});
   }
@@ -65,7 +71,8 @@ TEST_F(Ops, AddRmsNormIsTheEagerOne) {
 TEST_F(Ops, SwiGluIsTheEagerOne) {
   for (const auto& [n, f] : {std::pair<int64_t, int64_t>{1, 1}, {5, 17}, {40, 96}}) {
     const Tensor gate_up = leaf({n, 2 * f}, 4);
-    expect_same([&] { return swiglu(gate_up); }, [&, f = f] { return torch::silu(gate_up.narrow(1, 0, f)) * gate_up.narrow(1, f, f); }, {gate_up});
+    expect_same([&] { return swiglu(gate_up); },
+                [&, f = f] { return torch::silu(gate_up.narrow(1, 0, f)) * gate_up.narrow(1, f, f); }, {gate_up});
   }
 }
 
@@ -77,7 +84,8 @@ TEST_F(Ops, ProjectAndEmbedAreTheEagerOnes) {
 }
 
 Tensor eager_rotate(const Tensor& x, const Tensor& rope, int64_t half) {  // x [batch, heads, length, 2 half]
-  const Tensor cosines = rope.narrow(1, 0, half).narrow(0, 0, x.size(2)), sines = rope.narrow(1, half, half).narrow(0, 0, x.size(2));
+  const Tensor cosines = rope.narrow(1, 0, half).narrow(0, 0, x.size(2)),
+               sines = rope.narrow(1, half, half).narrow(0, 0, x.size(2));
   const Tensor a = x.narrow(3, 0, half), b = x.narrow(3, half, half);
   return torch::cat({a * cosines - b * sines, b * cosines + a * sines}, 3);
 }
@@ -85,13 +93,16 @@ Tensor eager_rotate(const Tensor& x, const Tensor& rope, int64_t half) {  // x [
 Tensor eager_attention(const Tensor& qkv, const Tensor& rope, const Tensor& lengths, const AttentionShape& s) {
   const Tensor wide = qkv.view({s.batch, s.length, s.heads + 2 * s.kv_heads, s.head_dim}).transpose(1, 2);
   const Tensor q = eager_rotate(wide.narrow(1, 0, s.heads), rope, s.head_dim / 2);
-  const Tensor k = eager_rotate(wide.narrow(1, s.heads, s.kv_heads), rope, s.head_dim / 2).repeat_interleave(s.heads / s.kv_heads, 1);
+  const Tensor k = eager_rotate(wide.narrow(1, s.heads, s.kv_heads), rope, s.head_dim / 2)
+                       .repeat_interleave(s.heads / s.kv_heads, 1);
   const Tensor v = wide.narrow(1, s.heads + s.kv_heads, s.kv_heads).repeat_interleave(s.heads / s.kv_heads, 1);
   Tensor scores = torch::matmul(q, k.transpose(2, 3)) / std::sqrt(static_cast<double>(s.head_dim));
   const Tensor keys = torch::arange(s.length);
   scores = scores.masked_fill(keys.view({1, 1, 1, -1}) >= lengths.view({-1, 1, 1, 1}), -INFINITY);
   if (s.causal) scores = scores.masked_fill(keys.view({1, 1, 1, -1}) > keys.view({1, 1, -1, 1}), -INFINITY);
-  return torch::matmul(torch::softmax(scores, -1), v).transpose(1, 2).reshape({s.batch * s.length, s.heads * s.head_dim});
+  return torch::matmul(torch::softmax(scores, -1), v)
+      .transpose(1, 2)
+      .reshape({s.batch * s.length, s.heads * s.head_dim});
 }
 
 TEST_F(Ops, AttentionIsTheEagerOneOverShapesAndLengths) {
@@ -105,25 +116,35 @@ TEST_F(Ops, AttentionIsTheEagerOneOverShapesAndLengths) {
       const Tensor lengths = torch::full({s.batch}, s.length, torch::kInt32);
       if (s.batch > 1) lengths[1] = std::max<int64_t>(1, s.length / 2);
       SCOPED_TRACE(testing::Message() << s.length << " tokens, causal " << causal);
-      expect_same([&] { return rope_attention(qkv, rope, lengths, shape); }, [&] { return eager_attention(qkv, rope, lengths, shape); }, {qkv});
+      expect_same([&] { return rope_attention(qkv, rope, lengths, shape); },
+                  [&] { return eager_attention(qkv, rope, lengths, shape); }, {qkv});
     }
   }
 }
 
 TEST_F(Ops, CrossEntropyIsTheEagerOne) {
   for (const auto& [n, v] : {std::pair<int64_t, int64_t>{1, 2}, {9, 33}, {20, 257}}) {
-    const Tensor hidden = leaf({n, 12}), table = leaf({v, 12}), targets = torch::randint(v, {n}, torch::kInt64), weights = torch::rand({n});
+    const Tensor hidden = leaf({n, 12}), table = leaf({v, 12}), targets = torch::randint(v, {n}, torch::kInt64),
+                 weights = torch::rand({n});
     Tensor losses;
     expect_same([&] { return weighted_cross_entropy(hidden, table, targets, weights, &losses); },
-                [&] { return (F::cross_entropy(torch::mm(hidden, table.t()), targets, F::CrossEntropyFuncOptions().reduction(torch::kNone)) * weights).sum(); },
+                [&] {
+                  return (F::cross_entropy(torch::mm(hidden, table.t()), targets,
+                                           F::CrossEntropyFuncOptions().reduction(torch::kNone)) *
+                          weights)
+                      .sum();
+                },
                 {hidden, table});
-    expect_close(losses, F::cross_entropy(torch::mm(hidden, table.t()), targets, F::CrossEntropyFuncOptions().reduction(torch::kNone)).detach());
+    expect_close(losses, F::cross_entropy(torch::mm(hidden, table.t()), targets,
+                                          F::CrossEntropyFuncOptions().reduction(torch::kNone))
+                             .detach());
   }
 }
 
 TEST_F(Ops, AUniformModelLosesTheLogarithmOfTheVocabulary) {
   const Tensor hidden = torch::zeros({6, 8}), table = torch::randn({100, 8}), targets = torch::arange(6);
-  EXPECT_NEAR(weighted_cross_entropy(hidden, table, targets, torch::full({6}, 1.0 / 6)).item<double>(), std::log(100.0), 1e-5);
+  EXPECT_NEAR(weighted_cross_entropy(hidden, table, targets, torch::full({6}, 1.0 / 6)).item<double>(), std::log(100.0),
+              1e-5);
 }
 
 TEST_F(Ops, Bf16StaysNearF32) {
@@ -142,17 +163,20 @@ TEST_F(Ops, DropoutIsTheSameForwardAndBackward) {
   const int64_t n = 50, f = 64;
   const Tensor gate_up = leaf({n, 2 * f});
   const Tensor out = swiglu(gate_up, dropout);
-  const Tensor mask = out.detach() / (torch::silu(gate_up.narrow(1, 0, f)) * gate_up.narrow(1, f, f)).detach();  // 0 or 1 / (1 - p)
+  const Tensor mask =
+      out.detach() / (torch::silu(gate_up.narrow(1, 0, f)) * gate_up.narrow(1, f, f)).detach();  // 0 or 1 / (1 - p)
   expect_close(mask, (mask > 0.5).to(torch::kFloat32) / 0.7, 1e-3);
   EXPECT_NEAR((mask < 0.5).to(torch::kFloat32).mean().item<double>(), 0.3, 0.03);
   const Tensor cotangent = torch::randn({n, f});
   const auto got = gradients(out, cotangent, {gate_up});
-  const auto wanted = gradients(torch::silu(gate_up.narrow(1, 0, f)) * gate_up.narrow(1, f, f) * mask.round().gt(0).to(torch::kFloat32) / 0.7,
-                                cotangent, {gate_up});
+  const auto wanted = gradients(
+      torch::silu(gate_up.narrow(1, 0, f)) * gate_up.narrow(1, f, f) * mask.round().gt(0).to(torch::kFloat32) / 0.7,
+      cotangent, {gate_up});
   expect_close(got[0], wanted[0], 1e-4);
 
   const Tensor residual = leaf({n, f}), branch = leaf({n, f}), weight = leaf({f});
-  const Tensor kept = ((add_rms_norm(residual, branch, weight, 1e-5, torch::kFloat32, dropout).first - residual) / branch).detach();
+  const Tensor kept =
+      ((add_rms_norm(residual, branch, weight, 1e-5, torch::kFloat32, dropout).first - residual) / branch).detach();
   const Tensor keep = (kept > 0.5).to(torch::kFloat32) / 0.7;
   expect_close(kept, keep, 1e-3);
   expect_same([&] { return add_rms_norm(residual, branch, weight, 1e-5, torch::kFloat32, dropout).second; },
@@ -169,11 +193,23 @@ TEST_F(Ops, ResultsDoNotDependOnTheThreads) {
   const int before = at::get_num_threads();
   const auto run = [](int threads) {
     at::set_num_threads(threads);
-    ModelSpec spec{.family = "llada", .vocab_size = 90, .d_model = 32, .n_layers = 2, .n_heads = 4, .n_kv_heads = 2, .head_dim = 8,
-                   .ffn_dim = 48, .max_positions = 64, .tied_head = true, .mask_id = 89};
+    ModelSpec spec{.family = "llada",
+                   .vocab_size = 90,
+                   .d_model = 32,
+                   .n_layers = 2,
+                   .n_heads = 4,
+                   .n_kv_heads = 2,
+                   .head_dim = 8,
+                   .ffn_dim = 48,
+                   .max_positions = 64,
+                   .tied_head = true,
+                   .mask_id = 89};
     const Transformer net(spec, torch::kFloat32, 3);
-    const NetInput input{.ids = torch::arange(66).remainder(80), .lengths = torch::tensor({33, 20}, torch::kInt32), .batch = 2,
-                         .length = 33, .rows = torch::arange(50)};
+    const NetInput input{.ids = torch::arange(66).remainder(80),
+                         .lengths = torch::tensor({33, 20}, torch::kInt32),
+                         .batch = 2,
+                         .length = 33,
+                         .rows = torch::arange(50)};
     return net.forward(input, 0.1f, 0.1f, 5).detach();
   };
   const Tensor one = run(1);
@@ -187,7 +223,8 @@ TEST(Optimizer, IsLibTorchsAdamWWithClipping) {
   std::vector<Tensor> theirs;
   for (const auto& parameter : ours) theirs.push_back(parameter.value.detach().clone().set_requires_grad(true));
   Recipe recipe;
-  recipe.optimizer = {.lr = 0.01, .beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .weight_decay = 0.3, .clip = 0.5, .ema = 0};
+  recipe.optimizer = {
+      .lr = 0.01, .beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .weight_decay = 0.3, .clip = 0.5, .ema = 0};
   AdamW optimizer(ours, recipe);
   const auto options = [](double decay) {
     auto out = std::make_unique<torch::optim::AdamWOptions>(0.01);

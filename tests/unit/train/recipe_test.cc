@@ -11,7 +11,9 @@ namespace {
 
 const std::string kSource = "[[source]]\npath = \"a.txt\"\n";
 
-std::filesystem::path recipe_path(const std::string& name) { return std::filesystem::path(PENT_SOURCE_DIR) / "recipes" / name; }
+std::filesystem::path recipe_path(const std::string& name) {
+  return std::filesystem::path(PENT_SOURCE_DIR) / "recipes" / name;
+}
 
 TEST(Recipe, LeavesDefaultsWhereItIsSilent) {
   const Recipe r = parse_recipe(kSource, "dir/mine.toml");
@@ -23,8 +25,9 @@ TEST(Recipe, LeavesDefaultsWhereItIsSilent) {
 }
 
 TEST(Recipe, OverridesWinAndMayBeBareWords) {
-  const Recipe r = parse_recipe("[model]\nd_model = 64\n" + kSource, "r.toml",
-                                {"model.d_model=128", "schedule.kind=cosine", "out=runs/a b", "schedule.kind=wsd", "optimizer.ema=0.5"});
+  const Recipe r = parse_recipe(
+      "[model]\nd_model = 64\n" + kSource, "r.toml",
+      {"model.d_model=128", "schedule.kind=cosine", "out=runs/a b", "schedule.kind=wsd", "optimizer.ema=0.5"});
   EXPECT_EQ(r.model.d_model, 128);
   EXPECT_EQ(r.schedule.kind, "wsd");
   EXPECT_EQ(r.out, "runs/a b");
@@ -37,16 +40,19 @@ TEST(Recipe, OwnTextRunsAreNamedAfterTheText) {
 
 TEST(Recipe, ErrorsNameFileLineAndKey) {
   const auto parse = [](const std::string& text) { return [text] { parse_recipe(text + kSource, "r.toml"); }; };
-  EXPECT_ERROR(parse("[model]\nd_modle = 64\n")(), kInvalidArgument, "r.toml:2", "unknown key 'model.d_modle'", "d_model");
+  EXPECT_ERROR(parse("[model]\nd_modle = 64\n")(), kInvalidArgument, "r.toml:2", "unknown key 'model.d_modle'",
+               "d_model");
   EXPECT_ERROR(parse("\n\nseed = \"one\"\n")(), kInvalidArgument, "r.toml:3", "'seed' must be a whole number");
   EXPECT_ERROR(parse("[schedule]\nsteps = 0\n")(), kInvalidArgument, "r.toml:2", "'schedule.steps'", "from 1");
   EXPECT_ERROR(parse("[optimizer]\nlr = inf\n")(), kInvalidArgument, "r.toml:2", "'optimizer.lr'");
   EXPECT_ERROR(parse("[optimizer]\nlr = nan\n")(), kInvalidArgument, "r.toml:2", "'optimizer.lr'");
-  EXPECT_ERROR(parse("[objective]\nkind = \"next\"\n")(), kInvalidArgument, "r.toml:2", "\"masked-diffusion\" or \"next-token\"");
+  EXPECT_ERROR(parse("[objective]\nkind = \"next\"\n")(), kInvalidArgument, "r.toml:2",
+               "\"masked-diffusion\" or \"next-token\"");
   EXPECT_ERROR(parse("model = 3\n")(), kInvalidArgument, "r.toml:1", "'model' must be a table");
   EXPECT_ERROR(parse("[model\n")(), kInvalidArgument, "r.toml:1", "not valid TOML");
   EXPECT_ERROR(parse_recipe("source = [1]\n", "r.toml"), kInvalidArgument, "r.toml:1", "'source'");
-  EXPECT_ERROR(parse_recipe("[[source]]\npath = \"a\"\nweights = 2\n", "r.toml"), kInvalidArgument, "r.toml:3", "source.weights");
+  EXPECT_ERROR(parse_recipe("[[source]]\npath = \"a\"\nweights = 2\n", "r.toml"), kInvalidArgument, "r.toml:3",
+               "source.weights");
 }
 
 TEST(Recipe, OverridesThatDoNotFitAreNamedAsSuch) {
@@ -97,7 +103,8 @@ TEST(Recipe, TheOnesWeShipAreRead) {
 
 TEST(RecipeSizes, GrowWithTheTextAndHold) {
   int64_t width = 0;
-  for (const int64_t bytes : {int64_t{0}, int64_t{1000}, int64_t{30'000}, int64_t{1'100'000}, int64_t{20'000'000}, int64_t{1} << 40}) {
+  for (const int64_t bytes :
+       {int64_t{0}, int64_t{1000}, int64_t{30'000}, int64_t{1'100'000}, int64_t{20'000'000}, int64_t{1} << 40}) {
     Recipe r = load_recipe(recipe_path("own-text.toml"), {"data=book.txt"});
     choose_sizes(r, bytes);
     EXPECT_NO_THROW(check_recipe(r, "own-text.toml")) << bytes;
@@ -119,8 +126,9 @@ TEST(RecipeSizes, WhatTheRecipeSaysStays) {
 }
 
 TEST(Schedule, WarmsUpStaysAndDecaysLinearly) {
-  const Recipe r = parse_recipe(kSource, "r.toml", {"optimizer.lr=1.0", "schedule.steps=100", "schedule.warmup=10", "schedule.decay=0.2",
-                                                    "schedule.final_lr=0.1"});
+  const Recipe r = parse_recipe(
+      kSource, "r.toml",
+      {"optimizer.lr=1.0", "schedule.steps=100", "schedule.warmup=10", "schedule.decay=0.2", "schedule.final_lr=0.1"});
   const ScheduleBorders borders = planned_borders(r);
   EXPECT_EQ(borders.decay_begin, 80);
   EXPECT_DOUBLE_EQ(learning_rate(r, borders, 0), 0.1);
@@ -131,11 +139,12 @@ TEST(Schedule, WarmsUpStaysAndDecaysLinearly) {
 }
 
 TEST(Schedule, CosineFallsToItsEnd) {
-  const Recipe r = parse_recipe(kSource, "r.toml", {"optimizer.lr=2.0", "schedule.kind=cosine", "schedule.steps=110", "schedule.warmup=10",
-                                                    "schedule.final_lr=0.1"});
+  const Recipe r = parse_recipe(kSource, "r.toml",
+                                {"optimizer.lr=2.0", "schedule.kind=cosine", "schedule.steps=110", "schedule.warmup=10",
+                                 "schedule.final_lr=0.1"});
   const ScheduleBorders borders = planned_borders(r);
   EXPECT_DOUBLE_EQ(learning_rate(r, borders, 4), 1.0);
-  EXPECT_NEAR(learning_rate(r, borders, 59), 1.1, 1e-9);   // half way: the mean of both ends
+  EXPECT_NEAR(learning_rate(r, borders, 59), 1.1, 1e-9);  // half way: the mean of both ends
   EXPECT_NEAR(learning_rate(r, borders, 109), 0.2, 1e-9);
 }
 

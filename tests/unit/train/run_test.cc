@@ -66,8 +66,10 @@ class TrainRun : public ::testing::Test {
     }
   }
 
-  std::vector<std::string> arguments(const std::string& out, std::vector<std::string> sets = {}, std::vector<std::string> flags = {}) {
-    std::vector<std::string> all = {"train", (directory_ / "tiny.toml").string(), "--set", "data=" + (directory_ / "text.txt").string(),
+  std::vector<std::string> arguments(const std::string& out, std::vector<std::string> sets = {},
+                                     std::vector<std::string> flags = {}) {
+    std::vector<std::string> all = {"train", (directory_ / "tiny.toml").string(),
+                                    "--set", "data=" + (directory_ / "text.txt").string(),
                                     "--set", "out=" + path(out).string()};
     for (const std::string& set : sets) all.insert(all.end(), {"--set", set});
     all.insert(all.end(), flags.begin(), flags.end());
@@ -103,8 +105,9 @@ TEST_F(TrainRun, EndsWithAModelASampleAndTheCommandForIt) {
   EXPECT_FALSE(outcome.out.empty());
   const auto lines = metrics("out");
   EXPECT_EQ(std::count_if(lines.begin(), lines.end(), [](const Json& line) { return line["split"] == "train"; }), 40);
-  EXPECT_EQ(std::count_if(lines.begin(), lines.end(), [](const Json& line) { return line["split"] == "validation"; }), 4);
-  EXPECT_LT(lines.back()["loss"].get<double>(), 5.0);  // ln 300 = 5.7
+  EXPECT_EQ(std::count_if(lines.begin(), lines.end(), [](const Json& line) { return line["split"] == "validation"; }),
+            4);
+  EXPECT_LT(lines.back()["loss"].get<double>(), 5.0);   // ln 300 = 5.7
   EXPECT_FALSE(fs::exists(path("out/checkpoint-30")));  // two are kept
   EXPECT_TRUE(fs::exists(path("out/checkpoint-35")));
 }
@@ -127,8 +130,10 @@ TEST_F(TrainRun, BothObjectivesExportWhatBothBackendsReadAlike) {
     for (Denoiser* denoiser : {model.denoiser.get(), torch.get()}) {
       PassPlan plan;
       const int32_t sequence = denoiser->open_sequence(48);
-      if (diffusion) plan.add_full(sequence, tokens);
-      else plan.add_causal(sequence, tokens);
+      if (diffusion)
+        plan.add_full(sequence, tokens);
+      else
+        plan.add_causal(sequence, tokens);
       for (uint32_t row = 0; row < plan.rows.size(); ++row) plan.head_rows.push_back(row);
       denoiser->forward(plan, {.full_logits = true}, results.emplace_back());
     }
