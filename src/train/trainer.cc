@@ -95,7 +95,7 @@ class Run {
       state_.epoch = stream.epoch();
       state_.window = stream.window();
       keep_within_minutes();
-      progress_->step(state_.step, state_.borders.end, last_loss_, tokens, seconds);
+      progress_->step(state_.step, expected_end(), last_loss_, tokens, seconds);
       if (due(recipe_.validation.every)) validate();
       if (due(recipe_.checkpoint.every)) checkpoint();
     }
@@ -174,6 +174,14 @@ class Run {
                        {"split", "schedule"},
                        {"decay_begin", state_.borders.decay_begin},
                        {"end", state_.borders.end}});
+  }
+
+  // For the bar: the last step, or before the decay the one that the time limit seems to allow.
+  int64_t expected_end() const {
+    const double limit = recipe_.schedule.max_minutes * 60;
+    if (limit <= 0 || state_.step >= state_.borders.decay_begin) return state_.borders.end;
+    const double steps = static_cast<double>(state_.step) * limit / state_.seconds;
+    return std::min(state_.borders.end, static_cast<int64_t>(steps));
   }
 
   void validate() {
