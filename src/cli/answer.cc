@@ -3,7 +3,6 @@
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
@@ -35,11 +34,11 @@ size_t possible_stop(std::string_view text, const std::vector<std::string>& stop
 
 }  // namespace
 
-void add_output_options(CLI::App& app, OutputOptions& options) {
-  app.add_flag("--json", options.json, "one JSON object a line for each answer");
-  app.add_flag_callback("--live", [&options] { options.live = true; }, "paint the canvas even where stdout is no terminal");
-  app.add_flag_callback("--no-live", [&options] { options.live = false; }, "only the final text");
-  app.add_option("--trace", options.trace_file, "record every step as JSON lines, for pent replay");
+void add_output_options(CommandLine& line, OutputOptions& options) {
+  line.flag("--json", options.json, "one JSON object a line for each answer");
+  line.flag("--live", [&options] { options.live = true; }, "paint the canvas even where stdout is no terminal");
+  line.flag("--no-live", [&options] { options.live = false; }, "only the final text");
+  line.option("--trace", options.trace_file, "record every step as JSON lines, for pent replay");
 }
 
 void TextStream::push(TokenId id) {

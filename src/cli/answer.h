@@ -9,13 +9,10 @@
 #include <vector>
 
 #include "base/json.h"
+#include "cli/command_line.h"
 #include "cli/live_view.h"
 #include "engine/generate.h"
 #include "sample/trace_json.h"
-
-namespace CLI {
-class App;
-}
 
 namespace pent::cli {
 
@@ -24,7 +21,7 @@ struct OutputOptions {
   std::optional<bool> live;  // --live, --no-live; unset: where stdout and stderr are terminals
   std::string trace_file;
 };
-void add_output_options(CLI::App& app, OutputOptions& options);
+void add_output_options(CommandLine& line, OutputOptions& options);
 
 // Text that grows token by token, written as whole characters and without what may become a stop string.
 class TextStream {

@@ -2,13 +2,10 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <string>
 #include <vector>
 
-namespace CLI {
-class App;
-}
+#include "cli/command_line.h"
 
 namespace pent::cli {
 
@@ -19,17 +16,16 @@ struct Command {
   const char* name;
   const char* summary;                 // one line of `pent help`
   const char* example;                 // lines shown under "Example" by --help
-  Action (*define)(CLI::App& app);     // declares the options on `app`
+  Action (*define)(CommandLine& line);  // declares the options
 };
 
 // In the order of `pent help`. What this build cannot do is not in it.
 const std::vector<Command>& commands();
 const Command* find_command(const std::string& name);
 
-// The command's options as CLI11 sees them, and the action that uses them (help, completions and the man page read the
-// first, dispatch needs both).
+// A verb's options, and the action that uses them once they are parsed.
 struct DefinedCommand {
-  std::shared_ptr<CLI::App> app;
+  CommandLine line;
   Action action;
 };
 DefinedCommand define_command(const Command& command);
@@ -39,22 +35,22 @@ std::string overview_text();  // what `pent help` prints
 // Parses and runs; prints errors. Returns the exit code: 0, 1 failed, 2 wrong usage, 130 interrupted, 143 terminated.
 int run_command_line(const std::vector<std::string>& arguments);
 
-Action define_run(CLI::App& app);
-Action define_fill(CLI::App& app);
-Action define_replay(CLI::App& app);
-Action define_tokenize(CLI::App& app);
-Action define_detokenize(CLI::App& app);
-Action define_logits(CLI::App& app);
-Action define_score(CLI::App& app);
-Action define_inspect(CLI::App& app);
-Action define_models(CLI::App& app);
-Action define_families(CLI::App& app);
-Action define_presets(CLI::App& app);
-Action define_doctor(CLI::App& app);
-Action define_completion(CLI::App& app);
-Action define_help(CLI::App& app);
+Action define_run(CommandLine& line);
+Action define_fill(CommandLine& line);
+Action define_replay(CommandLine& line);
+Action define_tokenize(CommandLine& line);
+Action define_detokenize(CommandLine& line);
+Action define_logits(CommandLine& line);
+Action define_score(CommandLine& line);
+Action define_inspect(CommandLine& line);
+Action define_models(CommandLine& line);
+Action define_families(CommandLine& line);
+Action define_presets(CommandLine& line);
+Action define_doctor(CommandLine& line);
+Action define_completion(CommandLine& line);
+Action define_help(CommandLine& line);
 #ifdef PENT_TRAIN
-Action define_train(CLI::App& app);
+Action define_train(CommandLine& line);
 #endif
 
 }  // namespace pent::cli

@@ -1,7 +1,6 @@
 // The table of verbs, and the one place where a command line is parsed, run, and its failure told (design/cli).
 #include "cli/command.h"
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <csignal>
 #include <new>
@@ -35,16 +34,11 @@ int complain(const std::string& verb, const std::string& message, int code) {
   return code;
 }
 
-int parse_and_run(const Command& command, std::vector<std::string> arguments) {
-  const DefinedCommand defined = define_command(command);
-  try {
-    std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
-    defined.app->parse(std::move(arguments));
-  } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", defined.app->help());
+int parse_and_run(const Command& command, const std::vector<std::string>& arguments) {
+  DefinedCommand defined = define_command(command);
+  if (defined.line.parse(arguments) == CommandLine::Parsed::kHelp) {
+    fmt::print("{}", defined.line.help());
     return 0;
-  } catch (const CLI::ParseError& e) {
-    return complain(command.name, fmt::format("{} (see pent {} --help)", e.what(), command.name), kExitUsage);
   }
   return defined.action();
 }
@@ -74,7 +68,7 @@ const std::vector<Command>& commands() {
       {"fill", "write what is missing: [[12]] in the text is a hole of twelve tokens",
        "pent fill \"Once upon a time [[10]]. They lived happily ever after.\"", define_fill},
       {"replay", "paint a recorded generation again in the terminal",
-       "pent run --trace story.trace \"Tell me a story.\" && pent replay story.trace", define_replay},
+       "pent replay story.trace    # after: pent run --trace story.trace \"Tell me a story.\"", define_replay},
       {"tokenize", "text to token ids", "pent tokenize \"Once upon a time\"", define_tokenize},
       {"detokenize", "token ids to text", "pent detokenize \"[13, 7, 42]\"", define_detokenize},
       {"logits", "the logits of a token sequence, as a NumPy file",
@@ -91,7 +85,7 @@ const std::vector<Command>& commands() {
       {"train", "train a model from a recipe", "pent train recipes/own-text.toml --set data=book.txt", define_train},
 #endif
       {"doctor", "what this machine and this build can do", "pent doctor", define_doctor},
-      {"completion", "the shell's completion script", "source <(pent completion bash)", define_completion},
+      {"completion", "the shell's completion script", "pent completion bash > ~/.local/share/bash-completion/completions/pent", define_completion},
       {"help", "this overview, or the help of one verb", "pent help run", define_help},
   };
   return table;
@@ -105,11 +99,9 @@ const Command* find_command(const std::string& name) {
 }
 
 DefinedCommand define_command(const Command& command) {
-  auto app = std::make_shared<CLI::App>(command.summary, fmt::format("pent {}", command.name));
-  app->get_formatter()->column_width(34);
-  app->set_help_flag("-h,--help", "this help");
-  app->footer(fmt::format("Example:\n  {}", command.example));
-  return {app, command.define(*app)};
+  CommandLine line(fmt::format("pent {}", command.name), command.summary, command.example);
+  Action action = command.define(line);
+  return {std::move(line), std::move(action)};
 }
 
 std::string overview_text() {

@@ -1,10 +1,9 @@
 // pent completion: scripts for bash, zsh and fish, made from the table of verbs. Model names are asked of `pent models` when
 // the key is pressed.
-#include <CLI/CLI.hpp>
 
 #include "base/error.h"
 #include "cli/command.h"
-#include "cli/option_facts.h"
+#include "cli/completed_options.h"
 
 namespace pent::cli {
 namespace {
@@ -25,7 +24,7 @@ std::string bash_script() {
   for (const Command& command : commands()) {
     verbs += std::string(verbs.empty() ? "" : " ") + command.name;
     std::string names;
-    for (const OptionFacts& option : option_facts(command)) {
+    for (const CompletedOption& option : completed_options(command)) {
       for (const std::string& name : option.names) {
         names += (names.empty() ? "" : " ") + name;
         const std::string pattern = fmt::format("{}:{}", command.name, name);
@@ -65,7 +64,7 @@ std::string zsh_script() {
   for (const Command& command : commands()) {
     verbs += fmt::format("    '{}:{}'\n", command.name, without(command.summary, "'"));
     cases += fmt::format("    {})\n      _arguments -s", command.name);
-    for (const OptionFacts& option : option_facts(command)) {
+    for (const CompletedOption& option : completed_options(command)) {
       std::string action;
       if (option.is_model) action = "_pent_models";
       else if (!option.words.empty()) action = "(" + joined(option.words, " ") + ")";
@@ -110,7 +109,7 @@ std::string fish_script() {
   for (const Command& command : commands()) {
     script += fmt::format("complete -c pent -f -n __fish_use_subcommand -a {} -d '{}'\n", command.name,
                           without(command.summary, "'"));
-    for (const OptionFacts& option : option_facts(command)) {
+    for (const CompletedOption& option : completed_options(command)) {
       std::string line = fmt::format("complete -c pent -n '__fish_seen_subcommand_from {}'", command.name);
       for (const std::string& name : option.names) {
         line += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
@@ -127,9 +126,9 @@ std::string fish_script() {
 
 }  // namespace
 
-Action define_completion(CLI::App& app) {
+Action define_completion(CommandLine& line) {
   auto shell = std::make_shared<std::string>();
-  app.add_option("SHELL", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  line.positional("SHELL", *shell, "bash, zsh or fish").required().words({"bash", "zsh", "fish"});
   return [shell] {
     fmt::print("{}", *shell == "bash" ? bash_script() : *shell == "zsh" ? zsh_script() : fish_script());
     return 0;

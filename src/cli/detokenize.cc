@@ -1,5 +1,4 @@
 // pent detokenize: token ids to text.
-#include <CLI/CLI.hpp>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -34,11 +33,11 @@ int run(const Arguments& args) {
 
 }  // namespace
 
-Action define_detokenize(CLI::App& app) {
+Action define_detokenize(CommandLine& line) {
   auto args = std::make_shared<Arguments>();
-  app.add_option("IDS", args->ids, "a JSON array, or ids separated by commas or blanks; - is standard input")->required();
-  add_model_option(app, args->model);
-  app.add_flag("--lines", args->lines, "one array a line; each text comes out as a JSON string");
+  line.positional("IDS", args->ids, "a JSON array, or ids separated by commas or blanks; - is standard input").required();
+  add_model_option(line, args->model);
+  line.flag("--lines", args->lines, "one array a line; each text comes out as a JSON string");
   return [args] { return run(*args); };
 }
 

@@ -1,7 +1,6 @@
 // pent doctor: what this machine and this build can do.
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -133,9 +132,9 @@ int run(bool json) {
 
 }  // namespace
 
-Action define_doctor(CLI::App& app) {
+Action define_doctor(CommandLine& line) {
   auto json = std::make_shared<bool>(false);
-  app.add_flag("--json", *json, "one JSON document");
+  line.flag("--json", *json, "one JSON document");
   return [json] { return run(*json); };
 }
 

@@ -1,5 +1,4 @@
 // pent families: the model families that this build reads.
-#include <CLI/CLI.hpp>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -8,9 +7,9 @@
 
 namespace pent::cli {
 
-Action define_families(CLI::App& app) {
+Action define_families(CommandLine& line) {
   auto json = std::make_shared<bool>(false);
-  app.add_flag("--json", *json, "one JSON document");
+  line.flag("--json", *json, "one JSON document");
   return [json] {
     Json list = Json::array();
     for (const Family& family : families()) {

@@ -1,5 +1,4 @@
 // pent fill: a text with holes, filled with both sides in view.
-#include <CLI/CLI.hpp>
 
 #include "base/error.h"
 #include "cli/answer.h"
@@ -40,14 +39,14 @@ int run(const Arguments& args) {
 
 }  // namespace
 
-Action define_fill(CLI::App& app) {
+Action define_fill(CommandLine& line) {
   auto args = std::make_shared<Arguments>();
-  app.add_option("TEMPLATE", args->text,
+  line.positional("TEMPLATE", args->text,
                  "the text; [[12]] is a hole of twelve tokens, [[name:12]] a named one, \\[[ a literal; - is standard input")
-      ->required();
-  app.add_option("--system", args->system, "the system message, for models with a chat template");
-  add_generation_options(app, args->run);
-  add_output_options(app, args->output);
+      .required();
+  line.option("--system", args->system, "the system message, for models with a chat template");
+  add_generation_options(line, args->run);
+  add_output_options(line, args->output);
   return [args] { return run(*args); };
 }
 

@@ -1,5 +1,4 @@
 // pent inspect: what a model is, without packing its weights; or why it is refused.
-#include <CLI/CLI.hpp>
 #include <map>
 
 #include "base/error.h"
@@ -110,10 +109,10 @@ int run(const Arguments& args) {
 
 }  // namespace
 
-Action define_inspect(CLI::App& app) {
+Action define_inspect(CommandLine& line) {
   auto args = std::make_shared<Arguments>();
-  app.add_option("FILE", args->model, "a directory, a .gguf file or a name; default: the embedded model");
-  app.add_flag("--json", args->json, "one JSON document");
+  line.positional("FILE", args->model, "a directory, a .gguf file or a name; default: the embedded model");
+  line.flag("--json", args->json, "one JSON document");
   return [args] { return run(*args); };
 }
 

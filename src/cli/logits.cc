@@ -1,6 +1,5 @@
 // pent logits: one forward over given tokens, every row's logits to a NumPy file. The door through which parity with other
 // implementations is checked.
-#include <CLI/CLI.hpp>
 #include <charconv>
 
 #include "base/error.h"
@@ -47,13 +46,13 @@ int run(const Arguments& args) {
 
 }  // namespace
 
-Action define_logits(CLI::App& app) {
+Action define_logits(CommandLine& line) {
   auto args = std::make_shared<Arguments>();
-  app.add_option("--tokens", args->tokens, "the ids, separated by commas; - is standard input")->required();
-  app.add_option("--out", args->out, "the .npy file to write, float32 [tokens, vocabulary]")->required();
-  app.add_option("--mask", args->mask,
+  line.option("--tokens", args->tokens, "the ids, separated by commas; - is standard input").required();
+  line.option("--out", args->out, "the .npy file to write, float32 [tokens, vocabulary]").required();
+  line.option("--mask", args->mask,
                  "causal, full, or block:B[:P] (blocks of B after a causal prefix of P); default: the model's own");
-  add_model_options(app, args->model);
+  add_model_options(line, args->model);
   return [args] { return run(*args); };
 }
 

@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/option_facts.h"
+#include "cli/completed_options.h"
 #include "cli/version.h"
 
 namespace pent::cli {
@@ -50,7 +50,7 @@ std::string man_page() {
       kVersion);
   for (const Command& command : commands()) {
     page += fmt::format(".SS pent {}\n{}\n", command.name, escaped(command.summary));
-    for (const OptionFacts& option : option_facts(command)) page += option_entry(option);
+    for (const CompletedOption& option : completed_options(command)) page += option_entry(option);
     page += fmt::format(".PP\nExample:\n.PP\n.nf\n  {}\n.fi\n", escaped(command.example));
   }
   return page +

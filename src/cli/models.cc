@@ -1,5 +1,4 @@
 // pent models: what is at hand by name: models the binary carries, and those under $PENT_HOME/models.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 
@@ -90,10 +89,10 @@ int run(const Arguments& args) {
 
 }  // namespace
 
-Action define_models(CLI::App& app) {
+Action define_models(CommandLine& line) {
   auto args = std::make_shared<Arguments>();
-  app.add_flag("--json", args->json, "one JSON document");
-  app.add_flag("-q,--quiet", args->quiet, "names only, one a line");
+  line.flag("--json", args->json, "one JSON document");
+  line.flag("-q,--quiet", args->quiet, "names only, one a line");
   return [args] { return run(*args); };
 }
 

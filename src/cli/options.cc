@@ -2,7 +2,6 @@
 // the command line refuse the same values in the same words; here only words are checked.
 #include "cli/options.h"
 
-#include <CLI/CLI.hpp>
 #include <charconv>
 #include <iostream>
 #include <iterator>
@@ -30,40 +29,40 @@ std::string read_stdin() {
 
 }  // namespace
 
-void add_model_option(CLI::App& app, ModelOptions& options) {
-  app.add_option("-m,--model", options.model,
+void add_model_option(CommandLine& line, ModelOptions& options) {
+  line.option("-m,--model", options.model,
                  "a Hugging Face directory, a .gguf file, or a name from `pent models`; default: the embedded model");
 }
 
-void add_model_options(CLI::App& app, ModelOptions& options) {
-  add_model_option(app, options);
-  app.add_option("--threads", options.threads, "threads; default: what this process may use")
-      ->check(CLI::Range(1, 1024).description(""));
-  app.add_flag("--precise", options.precise, "weights and arithmetic in float32: slower, the path of parity");
+void add_model_options(CommandLine& line, ModelOptions& options) {
+  add_model_option(line, options);
+  line.option("--threads", options.threads, "threads; default: what this process may use")
+      .range(1, 1024);
+  line.flag("--precise", options.precise, "weights and arithmetic in float32: slower, the path of parity");
 }
 
-void add_generation_options(CLI::App& app, RunOptions& options) {
-  add_model_options(app, options.model);
+void add_generation_options(CommandLine& line, RunOptions& options) {
+  add_model_options(line, options.model);
   GenerationOptions& g = options.generation;
-  app.add_option("--preset", g.preset, "a decoding method from `pent presets`; default: the model's own");
-  app.add_option("--mode", options.mode, "auto, ar or diffusion; auto is what the model is")
-      ->check(CLI::IsMember({"auto", "ar", "diffusion"}));
-  app.add_option("--max-tokens", g.max_tokens, "the canvas of a diffusion model, the budget of an autoregressive one");
-  app.add_option("--block-length", g.block_length, "cells that are decided together before the next ones");
-  auto* steps = app.add_option("--steps", g.steps, "denoising steps in total");
-  app.add_option("--steps-per-block", g.steps_per_block, "denoising steps for each block")->excludes(steps);
-  app.add_option("--threshold", g.threshold, "commit every cell at least this probable");
-  app.add_option("--temperature", g.temperature, "0: the most probable token; 1: as the model says");
-  app.add_option("--top-p", g.top_p, "draw from the smallest set with this probability");
-  app.add_option("--top-k", g.top_k, "draw from the k most probable tokens; 0: from all");
-  app.add_option("--score", g.score, "which cell goes first")
-      ->check(CLI::IsMember({"prob", "entropy", "margin", "random"}));
-  app.add_option("--seed", g.seed, "same seed, same text; at most 2^53")
-      ->check(CLI::Range(uint64_t{0}, uint64_t{1} << 53).description(""));
+  line.option("--preset", g.preset, "a decoding method from `pent presets`; default: the model's own");
+  line.option("--mode", options.mode, "auto, ar or diffusion; auto is what the model is")
+      .words({"auto", "ar", "diffusion"});
+  line.option("--max-tokens", g.max_tokens, "the canvas of a diffusion model, the budget of an autoregressive one");
+  line.option("--block-length", g.block_length, "cells that are decided together before the next ones");
+  const auto steps = line.option("--steps", g.steps, "denoising steps in total");
+  line.option("--steps-per-block", g.steps_per_block, "denoising steps for each block").excludes(steps);
+  line.option("--threshold", g.threshold, "commit every cell at least this probable");
+  line.option("--temperature", g.temperature, "0: the most probable token; 1: as the model says");
+  line.option("--top-p", g.top_p, "draw from the smallest set with this probability");
+  line.option("--top-k", g.top_k, "draw from the k most probable tokens; 0: from all");
+  line.option("--score", g.score, "which cell goes first")
+      .words({"prob", "entropy", "margin", "random"});
+  line.option("--seed", g.seed, "same seed, same text; at most 2^53")
+      .range(0, 0x1p53);
   // One value for each --stop, so that a PROMPT may follow it.
-  app.add_option("--stop", g.stop, "end before this text; may be repeated")->take_all()->expected(1)->allow_extra_args(false);
-  app.add_option("--max-nfe", g.max_nfe, "end after this many forward passes");
-  app.add_option("--deadline-ms", g.deadline_ms, "end after this time with what is there");
+  line.option("--stop", g.stop, "end before this text; may be repeated");
+  line.option("--max-nfe", g.max_nfe, "end after this many forward passes");
+  line.option("--deadline-ms", g.deadline_ms, "end after this time with what is there");
 }
 
 LoadedModel load(const ModelOptions& options) {

@@ -4,12 +4,9 @@
 #include <string>
 #include <string_view>
 
+#include "cli/command_line.h"
 #include "engine/model.h"
 #include "sample/options.h"
-
-namespace CLI {
-class App;
-}
 
 namespace pent::cli {
 
@@ -18,15 +15,15 @@ struct ModelOptions {
   int threads = 0;       // 0: what the process may use
   bool precise = false;
 };
-void add_model_option(CLI::App& app, ModelOptions& options);    // -m only: verbs that need no weights
-void add_model_options(CLI::App& app, ModelOptions& options);   // -m, --threads, --precise
+void add_model_option(CommandLine& line, ModelOptions& options);    // -m only: verbs that need no weights
+void add_model_options(CommandLine& line, ModelOptions& options);   // -m, --threads, --precise
 
 struct RunOptions {
   ModelOptions model;
   GenerationOptions generation;
   std::string mode = "auto";
 };
-void add_generation_options(CLI::App& app, RunOptions& options);
+void add_generation_options(CommandLine& line, RunOptions& options);
 
 // The model with a pool that lives as long as it does.
 struct LoadedModel {

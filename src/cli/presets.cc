@@ -1,5 +1,4 @@
 // pent presets: the named decoding methods.
-#include <CLI/CLI.hpp>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -33,9 +32,9 @@ std::string settings(const Preset& preset) {
 
 }  // namespace
 
-Action define_presets(CLI::App& app) {
+Action define_presets(CommandLine& line) {
   auto json = std::make_shared<bool>(false);
-  app.add_flag("--json", *json, "one JSON document");
+  line.flag("--json", *json, "one JSON document");
   return [json] {
     Json list = Json::array();
     for (const Preset& preset : presets()) {

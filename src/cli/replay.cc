@@ -1,7 +1,6 @@
 // pent replay: the painting again, from a recorded trace. The file carries the bytes of its tokens, so no model is needed.
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <thread>
@@ -10,6 +9,7 @@
 #include "cli/answer.h"
 #include "cli/command.h"
 #include "cli/options.h"
+#include "text/utf8.h"
 
 namespace pent::cli {
 namespace {
@@ -57,7 +57,7 @@ class FinalText {
       if (!whole && (open || shown.special)) break;
       if (!open && !shown.special) text += shown.bytes;
     }
-    return text;
+    return replace_invalid_utf8(text);
   }
 
  private:
@@ -106,12 +106,12 @@ int run(const Arguments& args) {
 
 }  // namespace
 
-Action define_replay(CLI::App& app) {
+Action define_replay(CommandLine& line) {
   auto args = std::make_shared<Arguments>();
-  app.add_option("TRACE", args->file, "a file written by --trace; - is standard input")->required();
-  app.add_option("--speed", args->speed, "2: twice as fast as it was; 0: the final text only")
-      ->check(CLI::Range(0.0, 1e6).description(""))
-      ->capture_default_str();
+  line.positional("TRACE", args->file, "a file written by --trace; - is standard input").required();
+  line.option("--speed", args->speed, "2: twice as fast as it was; 0: the final text only")
+      .range(0.0, 1e6)
+      .show_default();
   return [args] { return run(*args); };
 }
 

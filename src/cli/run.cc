@@ -1,7 +1,6 @@
 // pent run: text from a prompt, or a chat.
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 
 #include "base/error.h"
 #include "cli/answer.h"
@@ -54,16 +53,16 @@ int run(const Arguments& args) {
 
 }  // namespace
 
-Action define_run(CLI::App& app) {
+Action define_run(CommandLine& line) {
   auto args = std::make_shared<Arguments>();
-  auto* prompt = app.add_option("PROMPT", args->prompt, "the prompt; - is standard input; none on a terminal: chat");
-  app.add_option("--system", args->system, "the system message, for models with a chat template");
-  app.add_flag("--raw", args->raw, "the prompt as it is, without the chat template");
-  app.add_option("-n", args->number, "answers to write")->check(CLI::Range(1, 1 << 20).description(""));
-  add_generation_options(app, args->run);
-  add_output_options(app, args->output);
+  const auto prompt = line.positional("PROMPT", args->prompt, "the prompt; - is standard input; none on a terminal: chat");
+  line.option("--system", args->system, "the system message, for models with a chat template");
+  line.flag("--raw", args->raw, "the prompt as it is, without the chat template");
+  line.option("-n", args->number, "answers to write").range(1, 1 << 20);
+  add_generation_options(line, args->run);
+  add_output_options(line, args->output);
   return [args, prompt] {
-    args->prompt_given = prompt->count() > 0;
+    args->prompt_given = prompt.given();
     return run(*args);
   };
 }

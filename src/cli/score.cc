@@ -1,6 +1,5 @@
 // pent score: log-likelihoods of continuations or of a text (sample/bound.h): exact for autoregressive models, LLaDA's
 // Monte-Carlo bound for diffusion models.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 
@@ -136,16 +135,16 @@ int run(const Arguments& args) {
 
 }  // namespace
 
-Action define_score(CLI::App& app) {
+Action define_score(CommandLine& line) {
   auto args = std::make_shared<Arguments>();
-  app.add_option("FILE", args->file,
-                 "JSON lines {\"context\":…,\"continuation\":…}, or with --text a text; - is standard input")->required();
-  auto* text = app.add_flag("--text", args->text, "the perplexity of a text (of a diffusion model: its bound)");
-  app.add_option("--window", args->window, "tokens scored at a time with --text")
-      ->check(CLI::Range(1, 1 << 20).description(""))->needs(text)->capture_default_str();
-  app.add_option("--mc", args->draws, "Monte-Carlo draws of the bound")->check(CLI::Range(1, 1 << 20).description(""))->capture_default_str();
-  app.add_option("--seed", args->seed, "of the draws")->check(CLI::Range(uint64_t{0}, uint64_t{1} << 53).description(""));
-  add_model_options(app, args->model);
+  line.positional("FILE", args->file,
+                 "JSON lines {\"context\":…,\"continuation\":…}, or with --text a text; - is standard input").required();
+  const auto text = line.flag("--text", args->text, "the perplexity of a text (of a diffusion model: its bound)");
+  line.option("--window", args->window, "tokens scored at a time with --text")
+      .range(1, 1 << 20).needs(text).show_default();
+  line.option("--mc", args->draws, "Monte-Carlo draws of the bound").range(1, 1 << 20).show_default();
+  line.option("--seed", args->seed, "of the draws").range(0, 0x1p53);
+  add_model_options(line, args->model);
   return [args] { return run(*args); };
 }
 

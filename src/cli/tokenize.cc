@@ -1,5 +1,4 @@
 // pent tokenize: text to token ids.
-#include <CLI/CLI.hpp>
 
 #include "base/error.h"
 #include "cli/command.h"
@@ -35,12 +34,12 @@ int run(const Arguments& args) {
 
 }  // namespace
 
-Action define_tokenize(CLI::App& app) {
+Action define_tokenize(CommandLine& line) {
   auto args = std::make_shared<Arguments>();
-  app.add_option("TEXT", args->text, "the text; - is standard input")->required();
-  add_model_option(app, args->model);
-  app.add_flag("--lines", args->lines, "each line by itself: one array a line");
-  app.add_flag("--add-special", args->add_special, "add the tokens that the tokenizer puts around a text");
+  line.positional("TEXT", args->text, "the text; - is standard input").required();
+  add_model_option(line, args->model);
+  line.flag("--lines", args->lines, "each line by itself: one array a line");
+  line.flag("--add-special", args->add_special, "add the tokens that the tokenizer puts around a text");
   return [args] { return run(*args); };
 }
 

@@ -1,10 +1,14 @@
 // pent train: a recipe made into a model (train/trainer.h), and a first sample of what was learned.
 #include "train/trainer.h"
 
-#include <CLI/CLI.hpp>
+#include <unistd.h>
+
 #include <csignal>
+#include <cstdlib>
+#include <filesystem>
 
 #include "base/error.h"
+#include "base/mapped_file.h"
 #include "cli/command.h"
 #include "cli/options.h"
 #include "engine/generate.h"
@@ -16,8 +20,24 @@ namespace {
 struct Arguments {
   std::string recipe;
   std::vector<std::string> overrides;
+  int threads = 0;
   train::TrainOptions options;
 };
+
+// OpenMP's workers spin while they wait, which halves the speed of a run that shares its cores. How they wait is read from
+// the environment when the library is loaded, hence the second start.
+void let_workers_sleep() {
+  constexpr const char* kPolicy = "OMP_WAIT_POLICY";
+  if (std::getenv(kPolicy) != nullptr) return;
+  ::setenv(kPolicy, "passive", 0);
+  std::error_code failed;
+  const std::string self = std::filesystem::read_symlink("/proc/self/exe", failed).string();
+  std::string words = failed ? "" : read_file("/proc/self/cmdline");
+  std::vector<char*> arguments;
+  for (size_t at = 0; at < words.size(); at = words.find('\0', at) + 1) arguments.push_back(words.data() + at);
+  arguments.push_back(nullptr);
+  if (arguments.size() > 1) ::execv(self.c_str(), arguments.data());  // where it fails, training is only slower
+}
 
 void show_sample(const train::Recipe& recipe, const std::string& path) {
   LoadedModel loaded = load({.model = path, .threads = recipe.threads});
@@ -30,7 +50,9 @@ void show_sample(const train::Recipe& recipe, const std::string& path) {
 }
 
 int run(Arguments args) {
-  const train::Recipe recipe = train::load_recipe(args.recipe, args.overrides);
+  let_workers_sleep();
+  train::Recipe recipe = train::load_recipe(args.recipe, args.overrides);
+  if (args.threads > 0) recipe.threads = args.threads;
   args.options.cancel = &interrupt_token();
   const train::TrainResult result = train::train(recipe, args.options);
   if (result.cancelled) {
@@ -47,13 +69,14 @@ int run(Arguments args) {
 
 }  // namespace
 
-Action define_train(CLI::App& app) {
+Action define_train(CommandLine& line) {
   auto args = std::make_shared<Arguments>();
-  app.add_option("RECIPE", args->recipe, "the recipe, a TOML file")->required();
-  app.add_option("--set", args->overrides, "key=value over the recipe's; may be repeated")
-      ->take_all()->expected(1)->allow_extra_args(false);
-  app.add_flag("--resume", args->options.resume, "go on from the newest checkpoint");
-  app.add_flag("--dry-run", args->options.dry_run, "only say what would be done");
+  line.positional("RECIPE", args->recipe, "the recipe, a TOML file").required();
+  line.option("--set", args->overrides, "key=value over the recipe's; may be repeated");
+  line.option("--threads", args->threads, "threads; default: the recipe's, else what this process may use")
+      .range(1, 1024);
+  line.flag("--resume", args->options.resume, "go on from the newest checkpoint");
+  line.flag("--dry-run", args->options.dry_run, "only say what would be done");
   return [args] { return run(*args); };
 }
 
