@@ -79,8 +79,10 @@ TraceSink Presenter::begin(int prompt_tokens, Picture picture) {
   }
   TraceSink file;
   if (trace_) {
-    TraceHeader header{.model = model_.name, .preset = options_.preset.empty() ? spec.default_preset : options_.preset,
-                       .seed = options_.seed, .prompt_tokens = prompt_tokens};
+    TraceHeader header{.model = model_.name,
+                       .preset = options_.preset.empty() ? spec.default_preset : options_.preset,
+                       .seed = options_.seed,
+                       .prompt_tokens = prompt_tokens};
     file = make_trace_writer(
         std::move(header),
         [&tokenizer](int32_t id) { return id >= 0 && id < tokenizer.size() ? tokenizer.token_bytes(id) : ""; },
@@ -106,8 +108,8 @@ void Presenter::end(const Generation& generation, const std::string& text) {
   write_stdout("\n");
   if (!is_terminal(STDERR_FILENO)) return;
   const bool plain = color_depth() == ColorDepth::kNone;
-  fmt::print(stderr, "{}{} tokens, {} forwards, {:.1f} s, {:.1f} tokens/s ({}, seed {}, {}){}\n", plain ? "" : "\033[2m",
-             generation.completion_tokens, generation.nfe, generation.seconds,
+  fmt::print(stderr, "{}{} tokens, {} forwards, {:.1f} s, {:.1f} tokens/s ({}, seed {}, {}){}\n",
+             plain ? "" : "\033[2m", generation.completion_tokens, generation.nfe, generation.seconds,
              per(generation.completion_tokens, generation.seconds), generation.preset, generation.seed,
              generation.finish_reason, plain ? "" : "\033[0m");
 }

@@ -19,12 +19,9 @@ bool read_number(std::string_view text, int32_t& value) {
 // One past the last position that position `p` of `n` sees.
 int32_t sight(const AttentionMask& mask, int32_t p, int32_t n) {
   switch (mask.kind) {
-    case AttentionMask::Kind::kFull:
-      return n;
-    case AttentionMask::Kind::kCausal:
-      return p + 1;
-    case AttentionMask::Kind::kBlock:
-      break;
+    case AttentionMask::Kind::kFull: return n;
+    case AttentionMask::Kind::kCausal: return p + 1;
+    case AttentionMask::Kind::kBlock: break;
   }
   if (p < mask.prefix) return p + 1;
   const int64_t end = mask.prefix + (int64_t{p - mask.prefix} / mask.block + 1) * mask.block;
@@ -57,8 +54,11 @@ PassPlan make_pass_plan(const AttentionMask& mask, int32_t sequence, std::span<c
   for (int32_t p = 0; p < n; ++p) {
     const SlotRange seen{0, sight(mask, p, n)};
     if (plan.ranges.empty() || plan.ranges.back().end != seen.end) plan.ranges.push_back(seen);
-    plan.rows.push_back({.token = tokens[static_cast<size_t>(p)], .position = p, .slot = p,
-                         .ranges_begin = static_cast<uint32_t>(plan.ranges.size() - 1), .ranges_count = 1});
+    plan.rows.push_back({.token = tokens[static_cast<size_t>(p)],
+                         .position = p,
+                         .slot = p,
+                         .ranges_begin = static_cast<uint32_t>(plan.ranges.size() - 1),
+                         .ranges_count = 1});
   }
   plan.head_rows.resize(static_cast<size_t>(n));
   std::iota(plan.head_rows.begin(), plan.head_rows.end(), 0u);

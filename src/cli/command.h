@@ -14,8 +14,8 @@ using Action = std::function<int()>;
 
 struct Command {
   const char* name;
-  const char* summary;                 // one line of `pent help`
-  const char* example;                 // lines shown under "Example" by --help
+  const char* summary;                  // one line of `pent help`
+  const char* example;                  // lines shown under "Example" by --help
   Action (*define)(CommandLine& line);  // declares the options
 };
 

@@ -11,20 +11,37 @@ namespace pent::cli {
 
 using Option = CommandLine::Option;
 
-Option& Option::required() { option_->required(); return *this; }
-Option& Option::words(const std::vector<std::string>& words) { option_->check(CLI::IsMember(words)); return *this; }
-Option& Option::range(double low, double high) {
-  // In long double, which holds every 64-bit integer.
-  option_->check([low, high](const std::string& text) {
-    long double value = 0;
-    const bool good = CLI::detail::lexical_cast(text, value) && value >= low && value <= high;
-    return good ? std::string() : fmt::format("{} is not in the range {} to {}", text, low, high);
-  }, "");
+Option& Option::required() {
+  option_->required();
   return *this;
 }
-Option& Option::excludes(const Option& other) { option_->excludes(other.option_); return *this; }
-Option& Option::needs(const Option& other) { option_->needs(other.option_); return *this; }
-Option& Option::show_default() { option_->capture_default_str(); return *this; }
+Option& Option::words(const std::vector<std::string>& words) {
+  option_->check(CLI::IsMember(words));
+  return *this;
+}
+Option& Option::range(double low, double high) {
+  // In long double, which holds every 64-bit integer.
+  option_->check(
+      [low, high](const std::string& text) {
+        long double value = 0;
+        const bool good = CLI::detail::lexical_cast(text, value) && value >= low && value <= high;
+        return good ? std::string() : fmt::format("{} is not in the range {} to {}", text, low, high);
+      },
+      "");
+  return *this;
+}
+Option& Option::excludes(const Option& other) {
+  option_->excludes(other.option_);
+  return *this;
+}
+Option& Option::needs(const Option& other) {
+  option_->needs(other.option_);
+  return *this;
+}
+Option& Option::show_default() {
+  option_->capture_default_str();
+  return *this;
+}
 bool Option::given() const { return option_->count() > 0; }
 
 CommandLine::CommandLine(const std::string& name, const std::string& summary, const std::string& example)
@@ -36,7 +53,9 @@ CommandLine::CommandLine(const std::string& name, const std::string& summary, co
 CommandLine::~CommandLine() = default;
 CommandLine::CommandLine(CommandLine&&) noexcept = default;
 
-Option CommandLine::positional(const char* name, std::string& value, const char* help) { return option(name, value, help); }
+Option CommandLine::positional(const char* name, std::string& value, const char* help) {
+  return option(name, value, help);
+}
 Option CommandLine::option(const char* names, std::string& value, const char* help) {
   return Option(app_->add_option(names, value, help));
 }
@@ -61,7 +80,9 @@ Option CommandLine::option(const char* names, std::optional<std::string>& value,
 Option CommandLine::option(const char* names, std::vector<std::string>& values, const char* help) {
   return Option(app_->add_option(names, values, help)->take_all()->expected(1)->allow_extra_args(false));
 }
-Option CommandLine::flag(const char* names, bool& value, const char* help) { return Option(app_->add_flag(names, value, help)); }
+Option CommandLine::flag(const char* names, bool& value, const char* help) {
+  return Option(app_->add_flag(names, value, help));
+}
 Option CommandLine::flag(const char* names, std::function<void()> when_given, const char* help) {
   return Option(app_->add_flag_callback(names, std::move(when_given), help));
 }

@@ -18,11 +18,11 @@ namespace pent::cli {
 
 // What an option is, for completions and the manual page.
 struct OptionFacts {
-  std::vector<std::string> names;    // "-m", "--model"; empty for the positional one
-  std::string positional;            // "PROMPT"
+  std::vector<std::string> names;  // "-m", "--model"; empty for the positional one
+  std::string positional;          // "PROMPT"
   std::string help;
   bool takes_value = false;
-  std::vector<std::string> words;    // the only values it takes, if there are few
+  std::vector<std::string> words;  // the only values it takes, if there are few
 };
 
 class CommandLine {

@@ -1,12 +1,11 @@
 // The table of verbs, and the one place where a command line is parsed, run, and its failure told (design/cli).
-#include "cli/command.h"
-
-#include <cstdio>
 #include <csignal>
+#include <cstdio>
 #include <new>
 
 #include "base/cancel.h"
 #include "base/error.h"
+#include "cli/command.h"
 #include "cli/version.h"
 
 namespace pent::cli {
@@ -75,7 +74,8 @@ const std::vector<Command>& commands() {
        "pent logits --tokens 13,7,42 --precise --out logits.npy", define_logits},
       {"score", "how likely a model finds a text: exact, or the Monte-Carlo bound of a diffusion model",
        "pent score --text story.txt --window 256\n"
-       "  echo '{\"context\":\"Once upon\",\"continuation\":\" a time\"}' | pent score -", define_score},
+       "  echo '{\"context\":\"Once upon\",\"continuation\":\" a time\"}' | pent score -",
+       define_score},
       {"inspect", "what a model is: family, shapes, parameters, memory, presets; or why it is refused",
        "pent inspect model.gguf", define_inspect},
       {"models", "the models at hand", "pent models", define_models},
@@ -85,7 +85,8 @@ const std::vector<Command>& commands() {
       {"train", "train a model from a recipe", "pent train recipes/own-text.toml --set data=book.txt", define_train},
 #endif
       {"doctor", "what this machine and this build can do", "pent doctor", define_doctor},
-      {"completion", "the shell's completion script", "pent completion bash > ~/.local/share/bash-completion/completions/pent", define_completion},
+      {"completion", "the shell's completion script",
+       "pent completion bash > ~/.local/share/bash-completion/completions/pent", define_completion},
       {"help", "this overview, or the help of one verb", "pent help run", define_help},
   };
   return table;
@@ -105,10 +106,12 @@ DefinedCommand define_command(const Command& command) {
 }
 
 std::string overview_text() {
-  std::string text = "pent: run, serve and train diffusion language models\n\nUsage: pent VERB [OPTIONS] [TEXT or FILE]\n\n";
+  std::string text =
+      "pent: run, serve and train diffusion language models\n\nUsage: pent VERB [OPTIONS] [TEXT or FILE]\n\n";
   for (const Command& command : commands()) text += fmt::format("  {:<12}{}\n", command.name, command.summary);
-  return text + "\n`pent VERB --help` tells a verb's options. `-` as text or file is standard input.\n"
-                "Without -m/--model the model that the binary carries is used.\n";
+  return text +
+         "\n`pent VERB --help` tells a verb's options. `-` as text or file is standard input.\n"
+         "Without -m/--model the model that the binary carries is used.\n";
 }
 
 int run_command_line(const std::vector<std::string>& arguments) {

@@ -28,9 +28,12 @@ std::string bash_script() {
       for (const std::string& name : option.names) {
         names += (names.empty() ? "" : " ") + name;
         const std::string pattern = fmt::format("{}:{}", command.name, name);
-        if (option.is_model) values += fmt::format("    {}) words=$(pent models --quiet 2>/dev/null); files=1 ;;\n", pattern);
-        else if (!option.words.empty()) values += fmt::format("    {}) words=\"{}\" ;;\n", pattern, joined(option.words, " "));
-        else if (option.takes_value) values += fmt::format("    {}) files={} ;;\n", pattern, option.is_file ? 1 : 0);
+        if (option.is_model)
+          values += fmt::format("    {}) words=$(pent models --quiet 2>/dev/null); files=1 ;;\n", pattern);
+        else if (!option.words.empty())
+          values += fmt::format("    {}) words=\"{}\" ;;\n", pattern, joined(option.words, " "));
+        else if (option.takes_value)
+          values += fmt::format("    {}) files={} ;;\n", pattern, option.is_file ? 1 : 0);
       }
       if (option.names.empty() && !option.words.empty()) names = joined(option.words, " ") + " " + names;
     }
@@ -55,7 +58,8 @@ _pent() {{
   fi
 }}
 complete -o filenames -F _pent pent
-)", verbs, values, options);
+)",
+                     verbs, values, options);
 }
 
 std::string zsh_script() {
@@ -66,15 +70,21 @@ std::string zsh_script() {
     cases += fmt::format("    {})\n      _arguments -s", command.name);
     for (const CompletedOption& option : completed_options(command)) {
       std::string action;
-      if (option.is_model) action = "_pent_models";
-      else if (!option.words.empty()) action = "(" + joined(option.words, " ") + ")";
-      else action = option.is_file ? "_files" : " ";
+      if (option.is_model)
+        action = "_pent_models";
+      else if (!option.words.empty())
+        action = "(" + joined(option.words, " ") + ")";
+      else
+        action = option.is_file ? "_files" : " ";
       const std::string help = without(option.help, "'[]:\\");
       if (option.names.empty()) {
         cases += fmt::format(" \\\n        '::{}:{}'", option.positional, action);
         continue;
       }
-      const std::string value = option.takes_value ? fmt::format(":{}:{}", option.names.back().substr(option.names.back().rfind('-') + 1), action) : "";
+      const std::string value =
+          option.takes_value
+              ? fmt::format(":{}:{}", option.names.back().substr(option.names.back().rfind('-') + 1), action)
+              : "";
       for (const std::string& name : option.names) cases += fmt::format(" \\\n        '{}[{}]{}'", name, help, value);
     }
     cases += "\n      ;;\n";
@@ -101,11 +111,14 @@ _pent() {{
 {}  esac
 }}
 if [ "$funcstack[1]" = _pent ]; then _pent "$@"; else compdef _pent pent; fi
-)zsh", verbs, cases);
+)zsh",
+                     verbs, cases);
 }
 
 std::string fish_script() {
-  std::string script = "# fish completion for pent; put it into a vendor_completions.d directory as pent.fish\ncomplete -c pent -f -n __fish_use_subcommand -l help -d 'the overview'\ncomplete -c pent -f -n __fish_use_subcommand -l version\n";
+  std::string script =
+      "# fish completion for pent; put it into a vendor_completions.d directory as pent.fish\ncomplete -c pent -f -n "
+      "__fish_use_subcommand -l help -d 'the overview'\ncomplete -c pent -f -n __fish_use_subcommand -l version\n";
   for (const Command& command : commands()) {
     script += fmt::format("complete -c pent -f -n __fish_use_subcommand -a {} -d '{}'\n", command.name,
                           without(command.summary, "'"));

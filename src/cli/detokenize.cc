@@ -35,7 +35,8 @@ int run(const Arguments& args) {
 
 Action define_detokenize(CommandLine& line) {
   auto args = std::make_shared<Arguments>();
-  line.positional("IDS", args->ids, "a JSON array, or ids separated by commas or blanks; - is standard input").required();
+  line.positional("IDS", args->ids, "a JSON array, or ids separated by commas or blanks; - is standard input")
+      .required();
   add_model_option(line, args->model);
   line.flag("--lines", args->lines, "one array a line; each text comes out as a JSON string");
   return [args] { return run(*args); };

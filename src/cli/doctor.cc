@@ -27,7 +27,9 @@ std::vector<std::string> cpu_features() {
   std::vector<std::string> found;
 #if defined(__x86_64__)
   // __builtin_cpu_supports takes literals only.
-  const auto note = [&](bool has, const char* name) { if (has) found.emplace_back(name); };
+  const auto note = [&](bool has, const char* name) {
+    if (has) found.emplace_back(name);
+  };
   note(__builtin_cpu_supports("sse4.2"), "sse4.2");
   note(__builtin_cpu_supports("avx2"), "avx2");
   note(__builtin_cpu_supports("fma"), "fma");

@@ -13,8 +13,10 @@ Action define_families(CommandLine& line) {
   return [json] {
     Json list = Json::array();
     for (const Family& family : families()) {
-      if (*json) list.push_back({{"name", family.name}, {"summary", family.summary}});
-      else fmt::print("{:<12}{}\n", family.name, family.summary);
+      if (*json)
+        list.push_back({{"name", family.name}, {"summary", family.summary}});
+      else
+        fmt::print("{:<12}{}\n", family.name, family.summary);
     }
     if (*json) fmt::print("{}\n", to_json_line(Json{{"schema", 1}, {"families", std::move(list)}}));
     return 0;

@@ -41,8 +41,9 @@ int run(const Arguments& args) {
 
 Action define_fill(CommandLine& line) {
   auto args = std::make_shared<Arguments>();
-  line.positional("TEMPLATE", args->text,
-                 "the text; [[12]] is a hole of twelve tokens, [[name:12]] a named one, \\[[ a literal; - is standard input")
+  line.positional(
+          "TEMPLATE", args->text,
+          "the text; [[12]] is a hole of twelve tokens, [[name:12]] a named one, \\[[ a literal; - is standard input")
       .required();
   line.option("--system", args->system, "the system message, for models with a chat template");
   add_generation_options(line, args->run);

@@ -85,8 +85,8 @@ int run(const Arguments& args) {
     if (preset.diffusion == spec.is_diffusion()) names.push_back(preset.name);
   }
   Json tokens = Json::object();
-  for (const auto& [key, id] : {std::pair("mask", spec.mask_id), {"bos", spec.bos_id}, {"eos", spec.eos_id},
-                                {"pad", spec.pad_id}}) {
+  for (const auto& [key, id] :
+       {std::pair("mask", spec.mask_id), {"bos", spec.bos_id}, {"eos", spec.eos_id}, {"pad", spec.pad_id}}) {
     if (id >= 0) tokens[std::string(key) + "_id"] = id;
   }
   tokens["stop_ids"] = spec.stop_ids;
@@ -102,8 +102,10 @@ int run(const Arguments& args) {
                       {"chat_template", !files.chat_template.empty()},
                       {"presets", std::move(names)},
                       {"default_preset", spec.default_preset}};
-  if (args.json) fmt::print("{}\n", to_json_line(facts));
-  else print_plain(facts);
+  if (args.json)
+    fmt::print("{}\n", to_json_line(facts));
+  else
+    print_plain(facts);
   return 0;
 }
 

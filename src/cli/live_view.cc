@@ -16,9 +16,9 @@ namespace pent::cli {
 struct LiveView::Glyph {
   std::string text;
   int width = 1;
-  std::string style;      // SGR parameters; empty: the terminal's own
+  std::string style;  // SGR parameters; empty: the terminal's own
   bool newline = false;
-  bool breakable = false; // a line may end after it
+  bool breakable = false;  // a line may end after it
   size_t cell = 0;
 };
 
@@ -35,10 +35,8 @@ std::string shade(float confidence, ColorDepth depth) {
   const float x = std::isnan(confidence) ? 0 : std::clamp(confidence, 0.0f, 1.0f) * 2;
   const int low = std::min(static_cast<int>(x), 1);
   switch (depth) {
-    case ColorDepth::kNone:
-      return "";
-    case ColorDepth::k16:
-      return x < 1 ? "31" : x < 1.8f ? "33" : "32";
+    case ColorDepth::kNone: return "";
+    case ColorDepth::k16: return x < 1 ? "31" : x < 1.8f ? "33" : "32";
     case ColorDepth::k256: {
       constexpr int kPalette[5] = {167, 173, 179, 143, 72};
       return fmt::format("38;5;{}", kPalette[static_cast<int>(x * 2 + 0.5f)]);

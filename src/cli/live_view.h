@@ -14,16 +14,16 @@ namespace pent::cli {
 
 // What a token looks like.
 struct TokenPiece {
-  std::string bytes;       // may be a part of a UTF-8 character
-  bool special = false;    // an end mark or the like: shown as one sign
+  std::string bytes;     // may be a part of a UTF-8 character
+  bool special = false;  // an end mark or the like: shown as one sign
 };
 using PieceLookup = std::function<TokenPiece(int32_t token)>;
 
 struct LiveViewOptions {
   ColorDepth colors = ColorDepth::kNone;
-  std::function<ScreenSize()> screen;               // asked before every frame, so a resize is seen
-  std::function<void(std::string_view)> write;      // the terminal
-  bool answer_only = true;                          // leave out the fixed cells before the first masked one
+  std::function<ScreenSize()> screen;           // asked before every frame, so a resize is seen
+  std::function<void(std::string_view)> write;  // the terminal
+  bool answer_only = true;                      // leave out the fixed cells before the first masked one
   double frames_per_second = 25;
 };
 
@@ -60,9 +60,9 @@ class LiveView {
   PieceLookup piece_;
   std::vector<ViewCell> cells_;
   size_t first_cell_ = 0;
-  TraceEvent last_;                 // its counters; changes are left out
-  double drawn_at_ = -1;            // event time of the last frame
-  std::vector<int> drawn_widths_;   // of the lines on the screen
+  TraceEvent last_;                // its counters; changes are left out
+  double drawn_at_ = -1;           // event time of the last frame
+  std::vector<int> drawn_widths_;  // of the lines on the screen
 };
 
 }  // namespace pent::cli

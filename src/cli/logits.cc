@@ -51,7 +51,7 @@ Action define_logits(CommandLine& line) {
   line.option("--tokens", args->tokens, "the ids, separated by commas; - is standard input").required();
   line.option("--out", args->out, "the .npy file to write, float32 [tokens, vocabulary]").required();
   line.option("--mask", args->mask,
-                 "causal, full, or block:B[:P] (blocks of B after a causal prefix of P); default: the model's own");
+              "causal, full, or block:B[:P] (blocks of B after a causal prefix of P); default: the model's own");
   add_model_options(line, args->model);
   return [args] { return run(*args); };
 }

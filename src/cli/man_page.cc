@@ -44,8 +44,10 @@ std::string man_page() {
       ".SH NAME\npent \\- run, serve and train diffusion language models\n"
       ".SH SYNOPSIS\n.B pent\n.I VERB\n[\\fIOPTIONS\\fR] [\\fITEXT or FILE\\fR]\n"
       ".SH DESCRIPTION\n"
-      "Standard output carries results, standard error what is said to people. The one positional argument is the text or\n"
-      "the file that the verb works on; \\fB\\-\\fR is standard input. Without \\fB\\-m\\fR the model that the binary carries is\n"
+      "Standard output carries results, standard error what is said to people. The one positional argument is the text "
+      "or\n"
+      "the file that the verb works on; \\fB\\-\\fR is standard input. Without \\fB\\-m\\fR the model that the binary "
+      "carries is\n"
       "used.\n.SH VERBS\n",
       kVersion);
   for (const Command& command : commands()) {
@@ -56,7 +58,8 @@ std::string man_page() {
   return page +
          ".SH \"EXIT STATUS\"\n0 done, 1 the work failed, 2 wrong usage, 130 interrupted, 143 terminated.\n"
          ".SH ENVIRONMENT\n"
-         ".TP\n\\fBPENT_HOME\\fR\nwhere models are kept; default: \\fI$XDG_CACHE_HOME/pent\\fR, else \\fI~/.cache/pent\\fR\n"
+         ".TP\n\\fBPENT_HOME\\fR\nwhere models are kept; default: \\fI$XDG_CACHE_HOME/pent\\fR, else "
+         "\\fI~/.cache/pent\\fR\n"
          ".TP\n\\fBHF_HUB_CACHE\\fR, \\fBHF_HOME\\fR\nwhere the Hugging Face cache is\n"
          ".TP\n\\fBNO_COLOR\\fR, \\fBCOLORTERM\\fR, \\fBTERM\\fR\nwhich colours the live view uses\n";
 }

@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 struct Listed {
   std::string name;
-  std::string where;   // "embedded" or a path
+  std::string where;  // "embedded" or a path
   uint64_t bytes = 0;
   std::string family;  // or why it cannot be used
   bool usable = false;
@@ -53,7 +53,8 @@ std::vector<Listed> list_models() {
     const fs::path& path = entry.path();
     const bool gguf = path.extension() == ".gguf";
     if (!gguf && !fs::exists(path / "config.json", absent)) continue;
-    all.push_back({.name = gguf ? path.stem().string() : path.filename().string(), .where = path.string(),
+    all.push_back({.name = gguf ? path.stem().string() : path.filename().string(),
+                   .where = path.string(),
                    .bytes = size_on_disk(path)});
   }
   std::sort(all.begin() + first_found, all.end(), [](const Listed& a, const Listed& b) { return a.name < b.name; });
@@ -71,7 +72,9 @@ int run(const Arguments& args) {
   Json list = Json::array();
   for (const Listed& model : all) {
     if (args.json) {
-      list.push_back({{"name", model.name}, {"where", model.where}, {"bytes", model.bytes},
+      list.push_back({{"name", model.name},
+                      {"where", model.where},
+                      {"bytes", model.bytes},
                       {model.usable ? "family" : "refused", model.family}});
     } else if (args.quiet) {
       fmt::print("{}\n", model.name);

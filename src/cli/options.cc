@@ -31,13 +31,12 @@ std::string read_stdin() {
 
 void add_model_option(CommandLine& line, ModelOptions& options) {
   line.option("-m,--model", options.model,
-                 "a Hugging Face directory, a .gguf file, or a name from `pent models`; default: the embedded model");
+              "a Hugging Face directory, a .gguf file, or a name from `pent models`; default: the embedded model");
 }
 
 void add_model_options(CommandLine& line, ModelOptions& options) {
   add_model_option(line, options);
-  line.option("--threads", options.threads, "threads; default: what this process may use")
-      .range(1, 1024);
+  line.option("--threads", options.threads, "threads; default: what this process may use").range(1, 1024);
   line.flag("--precise", options.precise, "weights and arithmetic in float32: slower, the path of parity");
 }
 
@@ -55,10 +54,8 @@ void add_generation_options(CommandLine& line, RunOptions& options) {
   line.option("--temperature", g.temperature, "0: the most probable token; 1: as the model says");
   line.option("--top-p", g.top_p, "draw from the smallest set with this probability");
   line.option("--top-k", g.top_k, "draw from the k most probable tokens; 0: from all");
-  line.option("--score", g.score, "which cell goes first")
-      .words({"prob", "entropy", "margin", "random"});
-  line.option("--seed", g.seed, "same seed, same text; at most 2^53")
-      .range(0, 0x1p53);
+  line.option("--score", g.score, "which cell goes first").words({"prob", "entropy", "margin", "random"});
+  line.option("--seed", g.seed, "same seed, same text; at most 2^53").range(0, 0x1p53);
   // One value for each --stop, so that a PROMPT may follow it.
   line.option("--stop", g.stop, "end before this text; may be repeated");
   line.option("--max-nfe", g.max_nfe, "end after this many forward passes");
@@ -79,7 +76,8 @@ void check_mode(const std::string& mode, const ModelSpec& spec, const std::strin
     throw error(ErrorKind::kInvalidArgument, "--mode ar: {} is a diffusion model ({})", model, spec.family);
   }
   if (mode == "diffusion" && !spec.is_diffusion()) {
-    throw error(ErrorKind::kInvalidArgument, "--mode diffusion: {} is an autoregressive model ({})", model, spec.family);
+    throw error(ErrorKind::kInvalidArgument, "--mode diffusion: {} is an autoregressive model ({})", model,
+                spec.family);
   }
 }
 

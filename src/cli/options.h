@@ -11,12 +11,12 @@
 namespace pent::cli {
 
 struct ModelOptions {
-  std::string model;     // empty: the embedded default
-  int threads = 0;       // 0: what the process may use
+  std::string model;  // empty: the embedded default
+  int threads = 0;    // 0: what the process may use
   bool precise = false;
 };
-void add_model_option(CommandLine& line, ModelOptions& options);    // -m only: verbs that need no weights
-void add_model_options(CommandLine& line, ModelOptions& options);   // -m, --threads, --precise
+void add_model_option(CommandLine& line, ModelOptions& options);   // -m only: verbs that need no weights
+void add_model_options(CommandLine& line, ModelOptions& options);  // -m, --threads, --precise
 
 struct RunOptions {
   ModelOptions model;

@@ -9,8 +9,10 @@ namespace pent::cli {
 namespace {
 
 Json to_json(const Preset& preset) {
-  Json out = {{"name", preset.name},           {"summary", preset.summary},
-              {"source", preset.source},       {"mode", preset.diffusion ? "diffusion" : "ar"},
+  Json out = {{"name", preset.name},
+              {"summary", preset.summary},
+              {"source", preset.source},
+              {"mode", preset.diffusion ? "diffusion" : "ar"},
               {"max_tokens", preset.max_tokens}};
   if (preset.block_length > 0) out["block_length"] = preset.block_length;
   if (preset.steps > 0) out["steps"] = preset.steps;
@@ -38,8 +40,11 @@ Action define_presets(CommandLine& line) {
   return [json] {
     Json list = Json::array();
     for (const Preset& preset : presets()) {
-      if (*json) list.push_back(to_json(preset));
-      else fmt::print("{:<12}{}\n{:12}{}\n{:12}{}\n", preset.name, preset.summary, "", preset.source, "", settings(preset));
+      if (*json)
+        list.push_back(to_json(preset));
+      else
+        fmt::print("{:<12}{}\n{:12}{}\n{:12}{}\n", preset.name, preset.summary, "", preset.source, "",
+                   settings(preset));
     }
     if (*json) fmt::print("{}\n", to_json_line(Json{{"schema", 1}, {"presets", std::move(list)}}));
     return 0;

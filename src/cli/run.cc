@@ -1,7 +1,6 @@
 // pent run: text from a prompt, or a chat.
 #include <unistd.h>
 
-
 #include "base/error.h"
 #include "cli/answer.h"
 #include "cli/chat.h"
@@ -55,7 +54,8 @@ int run(const Arguments& args) {
 
 Action define_run(CommandLine& line) {
   auto args = std::make_shared<Arguments>();
-  const auto prompt = line.positional("PROMPT", args->prompt, "the prompt; - is standard input; none on a terminal: chat");
+  const auto prompt =
+      line.positional("PROMPT", args->prompt, "the prompt; - is standard input; none on a terminal: chat");
   line.option("--system", args->system, "the system message, for models with a chat template");
   line.flag("--raw", args->raw, "the prompt as it is, without the chat template");
   line.option("-n", args->number, "answers to write").range(1, 1 << 20);

@@ -85,11 +85,13 @@ int score_items(const Scorer& scorer, const std::string& lines, const std::strin
     begin = end + 1;
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     const Json object = parse_json(line, where);
-    if (!object.is_object()) throw error(ErrorKind::kCorrupt, "{}: expected an object with context and continuation", where);
-    const ScoringItem item =
-        scorer.make_item(get_string(object, "context", where).value_or(""), get_required_string(object, "continuation", where));
+    if (!object.is_object())
+      throw error(ErrorKind::kCorrupt, "{}: expected an object with context and continuation", where);
+    const ScoringItem item = scorer.make_item(get_string(object, "context", where).value_or(""),
+                                              get_required_string(object, "continuation", where));
     const LogLikelihood result = scorer.score(item, where);
-    fmt::print("{}\n", to_json_line(Json{{"logprob", number(result.log_prob)}, {"tokens", result.tokens},
+    fmt::print("{}\n", to_json_line(Json{{"logprob", number(result.log_prob)},
+                                         {"tokens", result.tokens},
                                          {"stderr", number(result.standard_error)}}));
     std::fflush(stdout);
   }
@@ -107,21 +109,23 @@ int score_text(const Scorer& scorer, const Model& model, const std::string& text
     const size_t end = std::min(begin + static_cast<size_t>(window), tokens.size());
     ScoringItem item;
     item.context = begin == 0 ? scorer.beginning() : std::vector<int32_t>{tokens[begin - 1]};
-    item.target.assign(tokens.begin() + static_cast<std::ptrdiff_t>(begin), tokens.begin() + static_cast<std::ptrdiff_t>(end));
+    item.target.assign(tokens.begin() + static_cast<std::ptrdiff_t>(begin),
+                       tokens.begin() + static_cast<std::ptrdiff_t>(end));
     const LogLikelihood result = scorer.score(item, name);
     log_prob += result.log_prob;
     variance += result.standard_error * result.standard_error;
   }
   const double count = static_cast<double>(tokens.size());
-  fmt::print("{}\n", to_json_line(Json{{"schema", 1},
-                                       {"perplexity", number(std::exp(-log_prob / count))},
-                                       {"nats_per_token", number(-log_prob / count)},
-                                       {"stderr", number(std::sqrt(variance) / count)},
-                                       {"bits_per_byte", number(-log_prob / std::log(2.0) / static_cast<double>(text.size()))},
-                                       {"tokens", tokens.size()},
-                                       {"windows", windows},
-                                       {"exact", !scorer.spec().is_diffusion()},
-                                       {"model", model.name}}));
+  fmt::print("{}\n",
+             to_json_line(Json{{"schema", 1},
+                               {"perplexity", number(std::exp(-log_prob / count))},
+                               {"nats_per_token", number(-log_prob / count)},
+                               {"stderr", number(std::sqrt(variance) / count)},
+                               {"bits_per_byte", number(-log_prob / std::log(2.0) / static_cast<double>(text.size()))},
+                               {"tokens", tokens.size()},
+                               {"windows", windows},
+                               {"exact", !scorer.spec().is_diffusion()},
+                               {"model", model.name}}));
   return 0;
 }
 
@@ -138,10 +142,13 @@ int run(const Arguments& args) {
 Action define_score(CommandLine& line) {
   auto args = std::make_shared<Arguments>();
   line.positional("FILE", args->file,
-                 "JSON lines {\"context\":…,\"continuation\":…}, or with --text a text; - is standard input").required();
+                  "JSON lines {\"context\":…,\"continuation\":…}, or with --text a text; - is standard input")
+      .required();
   const auto text = line.flag("--text", args->text, "the perplexity of a text (of a diffusion model: its bound)");
   line.option("--window", args->window, "tokens scored at a time with --text")
-      .range(1, 1 << 20).needs(text).show_default();
+      .range(1, 1 << 20)
+      .needs(text)
+      .show_default();
   line.option("--mc", args->draws, "Monte-Carlo draws of the bound").range(1, 1 << 20).show_default();
   line.option("--seed", args->seed, "of the draws").range(0, 0x1p53);
   add_model_options(line, args->model);

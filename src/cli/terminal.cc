@@ -49,7 +49,8 @@ ColorDepth color_depth() {
 
 bool is_harmless(char32_t c) {
   const bool control = c < 0x20 || (c >= 0x7f && c < 0xa0);
-  const bool reorders = (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);  // bidirectional overrides, isolates
+  const bool reorders =
+      (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);  // bidirectional overrides, isolates
   return c == '\n' || c == '\t' || !(control || reorders);
 }
 

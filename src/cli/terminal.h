@@ -20,7 +20,7 @@ ScreenSize screen_size(int fd);  // COLUMNS and LINES or 80x24 where fd is no te
 // By NO_COLOR, TERM and COLORTERM.
 ColorDepth color_depth();
 
-int display_width(char32_t code_point);         // 0, 1 or 2 columns
+int display_width(char32_t code_point);  // 0, 1 or 2 columns
 int display_width(std::string_view text);
 std::string clipped(std::string_view text, int columns);  // cut at that width
 

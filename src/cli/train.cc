@@ -1,6 +1,4 @@
 // pent train: a recipe made into a model (train/trainer.h), and a first sample of what was learned.
-#include "train/trainer.h"
-
 #include <unistd.h>
 
 #include <csignal>
@@ -13,6 +11,7 @@
 #include "cli/options.h"
 #include "engine/generate.h"
 #include "train/recipe/recipe.h"
+#include "train/trainer.h"
 
 namespace pent::cli {
 namespace {
@@ -44,8 +43,8 @@ void show_sample(const train::Recipe& recipe, const std::string& path) {
   Model& model = loaded.model;
   GenerationOptions options;
   options.seed = recipe.seed;
-  const Generation sample = generate(model, make_prompt(model, recipe.generation.prompt, "", /*raw=*/false), options, {},
-                                     &interrupt_token());
+  const Generation sample =
+      generate(model, make_prompt(model, recipe.generation.prompt, "", /*raw=*/false), options, {}, &interrupt_token());
   fmt::print("{}\n", sample.text);
 }
 

@@ -21,9 +21,21 @@ std::vector<std::string> keys(const Json& object) {
   return names;
 }
 
-const std::vector<std::string> kContractKeys = {
-    "schema", "text", "token_ids", "finish_reason", "prompt_tokens", "completion_tokens", "nfe", "tokens_per_forward",
-    "seconds", "tokens_per_second", "seconds_to_first_committed", "mode", "preset", "seed", "model"};
+const std::vector<std::string> kContractKeys = {"schema",
+                                                "text",
+                                                "token_ids",
+                                                "finish_reason",
+                                                "prompt_tokens",
+                                                "completion_tokens",
+                                                "nfe",
+                                                "tokens_per_forward",
+                                                "seconds",
+                                                "tokens_per_second",
+                                                "seconds_to_first_committed",
+                                                "mode",
+                                                "preset",
+                                                "seed",
+                                                "model"};
 
 TEST(Run, JsonHasTheKeysOfTheContract) {
   for (const std::string& model : {models().diffusion(), models().ar()}) {
@@ -56,20 +68,21 @@ TEST(Run, PlainTextIsTheTextOfTheJsonWithoutEscapeCodes) {
 TEST(Run, SameSeedSameTextWhateverTheThreads) {
   const auto text = [](const char* threads, const char* seed) {
     return run_pent({"run", "-m", models().diffusion(), "--max-tokens", "16", "--temperature", "1", "--seed", seed,
-                     "--threads", threads, "the sea"}).out;
+                     "--threads", threads, "the sea"})
+        .out;
   };
   EXPECT_EQ(text("1", "5"), text("3", "5"));
   EXPECT_NE(text("1", "5"), text("1", "6"));
 }
 
 TEST(Run, SeveralAnswersAreOneJsonObjectALine) {
-  const Outcome outcome = run_pent({"run", "-m", models().diffusion(), "--json", "--max-tokens", "8", "--temperature", "1",
-                                    "-n", "3", "the sea"});
+  const Outcome outcome = run_pent(
+      {"run", "-m", models().diffusion(), "--json", "--max-tokens", "8", "--temperature", "1", "-n", "3", "the sea"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 3);
   const std::string first = outcome.out.substr(0, outcome.out.find('\n'));
-  const Outcome alone = run_pent({"run", "-m", models().diffusion(), "--json", "--max-tokens", "8", "--temperature", "1",
-                                  "the sea"});
+  const Outcome alone =
+      run_pent({"run", "-m", models().diffusion(), "--json", "--max-tokens", "8", "--temperature", "1", "the sea"});
   EXPECT_EQ(parse_json(first, "first")["text"], parse_json(alone.out, "alone")["text"]);
 }
 
@@ -114,15 +127,15 @@ TEST(Run, AnInterruptPrintsWhatIsThereAndExitsWith130) {
   for (const auto& [signal, code] : {std::pair(SIGINT, 130), std::pair(SIGTERM, 143)}) {
     const TempDir directory;
     const std::string trace = (directory / "trace").string();
-    const Outcome outcome = run_pent_with(
-        {"run", "-m", models().slow(), "--json", "--max-tokens", "1000", "--steps", "1000", "--trace", trace, "the sea"},
-        [&, signal = signal](pid_t pid) {
-          EXPECT_TRUE(eventually([&] {
-            std::error_code absent;
-            return std::filesystem::file_size(trace, absent) > 0 && !absent;
-          }));
-          ::kill(pid, signal);
-        });
+    const Outcome outcome = run_pent_with({"run", "-m", models().slow(), "--json", "--max-tokens", "1000", "--steps",
+                                           "1000", "--trace", trace, "the sea"},
+                                          [&, signal = signal](pid_t pid) {
+                                            EXPECT_TRUE(eventually([&] {
+                                              std::error_code absent;
+                                              return std::filesystem::file_size(trace, absent) > 0 && !absent;
+                                            }));
+                                            ::kill(pid, signal);
+                                          });
     EXPECT_EQ(outcome.code, code) << outcome.err;
     const Json answer = parse_json(outcome.out, "stdout");
     EXPECT_EQ(answer["finish_reason"], "cancelled");
@@ -146,7 +159,8 @@ TEST(Replay, ReproducesTheText) {
   const TempDir directory;
   const std::string trace = (directory / "trace").string();
   for (const std::string& model : {models().diffusion(), models().ar()}) {
-    const Outcome run = run_pent({"run", "-m", model, "--max-tokens", "24", "--temperature", "1", "--trace", trace, "the sea"});
+    const Outcome run =
+        run_pent({"run", "-m", model, "--max-tokens", "24", "--temperature", "1", "--trace", trace, "the sea"});
     ASSERT_EQ(run.code, 0) << run.err;
     const Outcome replay = run_pent({"replay", trace});
     EXPECT_EQ(replay.code, 0) << replay.err;
@@ -168,7 +182,8 @@ TEST(Fill, KeepsTheTextAroundTheHoles) {
   ASSERT_EQ(plain.code, 0) << plain.err;
   EXPECT_TRUE(plain.out.starts_with("the mouse ")) << plain.out;
   EXPECT_NE(plain.out.find(" the sea [[ "), std::string::npos) << plain.out;
-  const Outcome json = run_pent({"fill", "-m", models().diffusion(), "--json", "the mouse [[4]] the sea \\[[ [[end:2]]."});
+  const Outcome json =
+      run_pent({"fill", "-m", models().diffusion(), "--json", "the mouse [[4]] the sea \\[[ [[end:2]]."});
   const Json answer = parse_json(json.out, "stdout");
   EXPECT_EQ(answer["schema"], 1);
   EXPECT_EQ(answer["text"].get<std::string>() + "\n", plain.out);

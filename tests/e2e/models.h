@@ -56,9 +56,9 @@ class TestModels {
 
   void write(const std::string& name, const ModelSpec& spec) const {
     ModelFiles files = make_random_model(spec, /*seed=*/7);
-    files.tokenizer_json = train_bpe([](const auto& document) { document(kText); },
-                                     {.vocab_size = kVocabulary, .special_tokens = {"<|endoftext|>", "<|mask|>"},
-                                      .min_frequency = 1});
+    files.tokenizer_json =
+        train_bpe([](const auto& document) { document(kText); },
+                  {.vocab_size = kVocabulary, .special_tokens = {"<|endoftext|>", "<|mask|>"}, .min_frequency = 1});
     std::filesystem::create_directories(directory_ / name);
     write_model_directory(files, directory_ / name);
   }

@@ -11,8 +11,8 @@
 namespace pent {
 
 struct Outcome {
-  int code = -1;      // exit code; 128 + signal if a signal ended it
-  std::string out;    // on a terminal: both streams, as the terminal got them
+  int code = -1;    // exit code; 128 + signal if a signal ended it
+  std::string out;  // on a terminal: both streams, as the terminal got them
   std::string err;
 };
 

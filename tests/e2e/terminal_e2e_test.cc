@@ -11,7 +11,8 @@ const TestModels& models() { return TestModels::get(); }
 const Environment kColours = {{"TERM", "xterm-256color"}, {"COLORTERM", "truecolor"}};
 
 TEST(Terminal, TheCanvasIsPaintedAndTheTextStays) {
-  const std::vector<std::string> arguments = {"run", "-m", models().diffusion(), "--max-tokens", "24", "--steps", "24", "the sea"};
+  const std::vector<std::string> arguments = {"run", "-m",     models().diffusion(), "--max-tokens", "24", "--steps",
+                                              "24",  "the sea"};
   const Outcome live = PentOnTerminal(arguments, kColours).finish();
   EXPECT_EQ(live.code, 0);
   EXPECT_NE(live.out.find("░"), std::string::npos);

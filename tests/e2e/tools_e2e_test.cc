@@ -60,8 +60,8 @@ TEST(Logits, MasksSayWhatARowSees) {
   const TempDir directory;
   const std::string path = (directory / "out.npy").string();
   const auto logits = [&](const std::string& mask, const std::string& tokens) {
-    const Outcome outcome =
-        run_pent({"logits", "-m", models().diffusion(), "--precise", "--tokens", tokens, "--mask", mask, "--out", path});
+    const Outcome outcome = run_pent(
+        {"logits", "-m", models().diffusion(), "--precise", "--tokens", tokens, "--mask", mask, "--out", path});
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     return read_npy(path);
   };
@@ -88,7 +88,8 @@ TEST(Logits, UnknownTokensAndTooManyAreRefused) {
 
 TEST(Score, IsExactForAutoregressiveAndABoundForDiffusion) {
   const std::string lines =
-      "{\"context\": \"the mouse\", \"continuation\": \" the sea\"}\n\n{\"context\": \"\", \"continuation\": \"the\"}\n";
+      "{\"context\": \"the mouse\", \"continuation\": \" the sea\"}\n\n{\"context\": \"\", \"continuation\": "
+      "\"the\"}\n";
   for (const std::string& model : {models().ar(), models().diffusion()}) {
     const Outcome outcome = run_pent({"score", "-m", model, "--mc", "8", "-"}, lines);
     ASSERT_EQ(outcome.code, 0) << outcome.err;

@@ -8,8 +8,8 @@ namespace pent::cli {
 namespace {
 
 // Token i is kWords[i]; 0 ends the text.
-const std::vector<std::string> kWords = {"<|end|>", "Once", " upon", " a", " time", "\n", "\xe2\x82", "\xac",
-                                         "\xe5\xa4\xa7", "\033[31m", " wonderful", "\xff"};
+const std::vector<std::string> kWords = {"<|end|>",  "Once", " upon",        " a",       " time",      "\n",
+                                         "\xe2\x82", "\xac", "\xe5\xa4\xa7", "\033[31m", " wonderful", "\xff"};
 
 class LiveViewTest : public ::testing::Test {
  protected:
@@ -19,17 +19,20 @@ class LiveViewTest : public ::testing::Test {
     LiveViewOptions options;
     options.colors = colors;
     options.screen = [this] { return size_; };
-    options.write = [this](std::string_view frame) { bytes_ += frame; terminal_->write(frame); };
+    options.write = [this](std::string_view frame) {
+      bytes_ += frame;
+      terminal_->write(frame);
+    };
     options.answer_only = answer_only;
-    view_ = std::make_unique<LiveView>(std::move(options), [](int32_t id) {
-      return TokenPiece{kWords.at(static_cast<size_t>(id)), id == 0};
-    });
+    view_ = std::make_unique<LiveView>(
+        std::move(options), [](int32_t id) { return TokenPiece{kWords.at(static_cast<size_t>(id)), id == 0}; });
   }
 
   // `fixed` cells of a prompt, then `masked` ones, of which the first `active` are the block.
   void begin(std::vector<int32_t> fixed, int masked, int active) {
     TraceEvent event{.kind = TraceEvent::Kind::kBegin};
-    for (const int32_t token : fixed) event.changes.push_back({int32_t(event.changes.size()), token, 0, CellState::kFixed});
+    for (const int32_t token : fixed)
+      event.changes.push_back({int32_t(event.changes.size()), token, 0, CellState::kFixed});
     const auto prompt = static_cast<int32_t>(fixed.size());
     for (int i = 0; i < masked; ++i) event.changes.push_back({prompt + i, 99, 0, CellState::kMasked});
     event.block_begin = block_.first = prompt;
@@ -175,7 +178,8 @@ TEST_F(LiveViewTest, ATallCanvasScrollsWithTheFirstOpenCell) {
   step(changes);
   const std::vector<std::string> lines = terminal_->lines();
   EXPECT_EQ(lines.size(), 5u);
-  EXPECT_TRUE(std::any_of(lines.begin(), lines.end(), [](const std::string& line) { return line.find("░") != line.npos; }));
+  EXPECT_TRUE(
+      std::any_of(lines.begin(), lines.end(), [](const std::string& line) { return line.find("░") != line.npos; }));
 }
 
 TEST_F(LiveViewTest, ErasingLeavesNothing) {

@@ -15,7 +15,8 @@ TEST(ParseIds, TakesJsonAndListsAlike) {
 }
 
 TEST(ParseIds, RefusesWhatIsNoId) {
-  for (const char* text : {"x", "1,-2", "1.5", "99999999999", "1;2"}) EXPECT_THROW(parse_ids(text, "IDS"), Error) << text;
+  for (const char* text : {"x", "1,-2", "1.5", "99999999999", "1;2"})
+    EXPECT_THROW(parse_ids(text, "IDS"), Error) << text;
 }
 
 TEST(CheckMode, RefusesAModeTheModelIsNot) {

@@ -15,7 +15,8 @@ namespace pent::cli {
 
 class TerminalModel {
  public:
-  TerminalModel(int columns, int rows) : columns_(columns), rows_(rows), screen_(rows, std::vector<std::string>(columns)) {}
+  TerminalModel(int columns, int rows)
+      : columns_(columns), rows_(rows), screen_(rows, std::vector<std::string>(columns)) {}
 
   void write(std::string_view bytes) {
     for (size_t at = 0; at < bytes.size();) {
@@ -54,8 +55,14 @@ class TerminalModel {
 
   void put(const DecodedChar& c, std::string_view bytes) {
     ASSERT_TRUE(c.valid);
-    if (c.code == '\r') { column_ = 0; return; }
-    if (c.code == '\n') { line_feed(); return; }
+    if (c.code == '\r') {
+      column_ = 0;
+      return;
+    }
+    if (c.code == '\n') {
+      line_feed();
+      return;
+    }
     ASSERT_TRUE(c.code >= 0x20) << "control character " << static_cast<uint32_t>(c.code);
     const int width = display_width(c.code);
     ASSERT_LE(column_ + width, columns_) << "written beyond the edge";
@@ -69,7 +76,10 @@ class TerminalModel {
   }
 
   void line_feed() {
-    if (row_ + 1 < rows_) { ++row_; return; }
+    if (row_ + 1 < rows_) {
+      ++row_;
+      return;
+    }
     screen_.erase(screen_.begin());
     screen_.emplace_back(columns_);
   }
