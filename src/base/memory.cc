@@ -1,4 +1,5 @@
-// Available memory on Linux: /proc/meminfo and cgroup v2's memory.max less memory.current, from our cgroup up to the root.
+// Available memory on Linux: /proc/meminfo and cgroup v2's memory.max less memory.current, from our cgroup up to the
+// root.
 #include "base/memory.h"
 
 #include <algorithm>
@@ -50,8 +51,8 @@ int64_t available_memory_bytes() { return std::min(system_memory_left(), cgroup_
 void require_memory(double bytes, const std::string& what) {
   const double available = static_cast<double>(available_memory_bytes());
   if (bytes > available) {
-    throw error(ErrorKind::kResourceExhausted, "{} needs {:.0f} MB of memory, {:.0f} MB are available", what, bytes / 1e6,
-                available / 1e6);
+    throw error(ErrorKind::kResourceExhausted, "{} needs {:.0f} MB of memory, {:.0f} MB are available", what,
+                bytes / 1e6, available / 1e6);
   }
 }
 

@@ -1,8 +1,9 @@
 // The pool: one open job at a time, whose chunks are handed out by an atomic counter.
 //
-// Workers join an open job when they notice it and are never waited for when they do not: the caller closes the job once
-// the chunks have run out and waits only for the workers inside. `active` and `open` form the handshake (both sequentially
-// consistent): a worker announces itself before it looks at `open`, the caller closes before it looks at `active`.
+// Workers join an open job when they notice it and are never waited for when they do not: the caller closes the job
+// once the chunks have run out and waits only for the workers inside. `active` and `open` form the handshake (both
+// sequentially consistent): a worker announces itself before it looks at `open`, the caller closes before it looks at
+// `active`.
 #include "base/thread_pool.h"
 
 #include <sched.h>
@@ -77,8 +78,8 @@ struct ThreadPool::Impl {
   std::exception_ptr failure;  // guarded by mutex
 
   std::atomic<bool> open{false};
-  std::atomic<int> active{0};             // workers that may be touching the job
-  std::atomic<uint64_t> generation{0};    // counts jobs, so that a worker enters each at most once
+  std::atomic<int> active{0};           // workers that may be touching the job
+  std::atomic<uint64_t> generation{0};  // counts jobs, so that a worker enters each at most once
   std::atomic<int> sleepers{0};
   std::atomic<bool> caller_sleeps{false};
   std::atomic<bool> stop{false};
@@ -91,7 +92,9 @@ struct ThreadPool::Impl {
 
   ~Impl() {
     stop.store(true);
-    { const std::lock_guard lock(mutex); }
+    {
+      const std::lock_guard lock(mutex);
+    }
     work_arrived.notify_all();
     for (std::thread& thread : threads) thread.join();
   }
@@ -126,7 +129,9 @@ struct ThreadPool::Impl {
       active.fetch_add(1);
       if (open.load()) run_chunks(worker);
       if (active.fetch_sub(1) == 1 && caller_sleeps.load()) {
-        { const std::lock_guard lock(mutex); }
+        {
+          const std::lock_guard lock(mutex);
+        }
         workers_left.notify_one();
       }
     }
@@ -142,7 +147,9 @@ struct ThreadPool::Impl {
     open.store(true);
     generation.fetch_add(1);
     if (sleepers.load() > 0) {
-      { const std::lock_guard lock(mutex); }
+      {
+        const std::lock_guard lock(mutex);
+      }
       work_arrived.notify_all();
     }
     run_chunks(0);

@@ -7,11 +7,11 @@
 
 namespace pent {
 
-// parallel_for splits [0, n) into chunks of `grain` whose borders depend on n and grain only, never on the thread count:
-// what a chunk computes is then the same for any number of threads. Workers spin briefly, then sleep.
+// parallel_for splits [0, n) into chunks of `grain` whose borders depend on n and grain only, never on the thread
+// count: what a chunk computes is then the same for any number of threads. Workers spin briefly, then sleep.
 //  - The caller takes part; threads() == 1 means no thread is ever started.
-//  - Nested calls (from inside a body) run inline on the calling worker. A body may use another pool, but two pools must
-//    not be nested in each other both ways round.
+//  - Nested calls (from inside a body) run inline on the calling worker. A body may use another pool, but two pools
+//    must not be nested in each other both ways round.
 //  - The first exception thrown by a body is rethrown to the caller once all workers have stopped; chunks not yet begun
 //    are skipped.
 //  - One parallel_for at a time per pool; concurrent callers queue on a mutex.

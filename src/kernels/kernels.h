@@ -24,8 +24,8 @@ struct MatrixF32 {
   int64_t k;
 };
 
-// The same in int8, symmetric per output row and group: w = scale * (value - 128). Values are stored offset by 128 as the
-// unsigned operand VNNI wants: [panels][groups][kGroup / 4][kPanel][4]; scales [panels][groups][kPanel].
+// The same in int8, symmetric per output row and group: w = scale * (value - 128). Values are stored offset by 128 as
+// the unsigned operand VNNI wants: [panels][groups][kGroup / 4][kPanel][4]; scales [panels][groups][kPanel].
 struct MatrixQ8 {
   const uint8_t* values;
   const float* scales;
@@ -42,8 +42,8 @@ struct RowsQ8 {
   int64_t groups;
 };
 
-// out[row][panel * kPanel …] for rows [row_begin, row_end) and panels [panel_begin, panel_end); columns beyond n are not
-// written. add: out += product instead of out = product.
+// out[row][panel * kPanel …] for rows [row_begin, row_end) and panels [panel_begin, panel_end); columns beyond n are
+// not written. add: out += product instead of out = product.
 struct MatmulRange {
   int64_t row_begin;
   int64_t row_end;
@@ -96,8 +96,8 @@ struct KernelSetList {
 };
 KernelSetList all_kernel_sets();
 
-// The set in use: the fastest supported one, or the one named by PENT_ISA (read once; throws kInvalidArgument for an unknown
-// name, kUnsupported for one this processor lacks).
+// The set in use: the fastest supported one, or the one named by PENT_ISA (read once; throws kInvalidArgument for an
+// unknown name, kUnsupported for one this processor lacks).
 const KernelSet& active_kernel_set();
 
 namespace scalar {

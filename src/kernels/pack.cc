@@ -1,5 +1,5 @@
-// Packing of weights (layouts: kernels.h). int8 weights are symmetric per output row and group of 32, scale max|w| / 127,
-// rounded to nearest even, whatever the source format was.
+// Packing of weights (layouts: kernels.h). int8 weights are symmetric per output row and group of 32, scale max|w| /
+// 127, rounded to nearest even, whatever the source format was.
 #include "kernels/pack.h"
 
 #include <algorithm>
@@ -40,7 +40,8 @@ void PackedMatrix::pack_panel(int64_t panel, const float* rows, int64_t count) {
       floats_[block * kPanel + column] = largest / 127.0f;
       uint8_t* out = bytes_.data() + block * kGroup * kPanel + column * 4;
       for (int64_t i = 0; i < length; ++i) {
-        const float clamped = std::clamp(x[i] * inverse, -127.0f, 127.0f);  // a denormal maximum has an infinite inverse
+        const float clamped =
+            std::clamp(x[i] * inverse, -127.0f, 127.0f);  // a denormal maximum has an infinite inverse
         out[i / 4 * kPanel * 4 + i % 4] = static_cast<uint8_t>(128 + static_cast<int>(std::nearbyint(clamped)));
       }
     }

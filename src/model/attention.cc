@@ -1,5 +1,6 @@
-// Softmax attention in two passes: all scores of a row, then the weighted sum of values, slots in the order of the row's
-// ranges. Rows of a tile share the reading of keys and values, but each row's arithmetic is the same as if it were alone.
+// Softmax attention in two passes: all scores of a row, then the weighted sum of values, slots in the order of the
+// row's ranges. Rows of a tile share the reading of keys and values, but each row's arithmetic is the same as if it
+// were alone.
 #include "model/attention.h"
 
 #include <algorithm>
@@ -24,8 +25,8 @@ bool same_but_for_the_end(std::span<const SlotRange> a, std::span<const SlotRang
   return true;
 }
 
-// Calls run(pairs_begin, pairs_end, range, offset): queries [pairs_begin, pairs_end) of the tile see `range`, whose first
-// slot is number `offset` of those they see. First what all rows have in common, then each row's own rest.
+// Calls run(pairs_begin, pairs_end, range, offset): queries [pairs_begin, pairs_end) of the tile see `range`, whose
+// first slot is number `offset` of those they see. First what all rows have in common, then each row's own rest.
 template <typename Run>
 void for_each_span(const PassPlan& plan, const AttentionTile& tile, int64_t group, const Run& run) {
   const std::span<const SlotRange> first = ranges_of(plan, tile.row_begin);
@@ -103,7 +104,8 @@ void attend(const kernels::KernelSet& kernels, const AttentionInput& input, cons
   });
   for (int64_t pair = 0; pair < pairs; ++pair) {
     const int64_t row = tile.row_begin + pair / group;
-    totals[pair] = kernels.softmax_exp(scratch.scores.data() + pair * longest, visible_slots(ranges_of(input.plan, row)));
+    totals[pair] =
+        kernels.softmax_exp(scratch.scores.data() + pair * longest, visible_slots(ranges_of(input.plan, row)));
   }
   for_each_span(input.plan, tile, group, [&](int64_t begin, int64_t end, SlotRange range, int64_t offset) {
     for (int64_t pair = begin; pair < end; ++pair) weights[pair] = scratch.scores.data() + pair * longest + offset;

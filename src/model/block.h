@@ -16,29 +16,30 @@ namespace pent {
 struct BlockPass {
   const ModelSpec& spec;
   const PassPlan& plan;
-  std::vector<KvCache*> caches;              // [plan.sequences]
+  std::vector<KvCache*> caches;  // [plan.sequences]
   std::vector<AttentionTile> tiles;
-  std::vector<float> cosines;                // [rows, head_dim / 2], of each row's position
+  std::vector<float> cosines;  // [rows, head_dim / 2], of each row's position
   std::vector<float> sines;
-  std::vector<float> residual;               // [rows, d_model]
+  std::vector<float> residual;  // [rows, d_model]
 
   int64_t rows() const { return static_cast<int64_t>(plan.rows.size()); }
 };
 
 // Buffers that live inside a block, kept between passes.
 struct BlockScratch {
-  Activations normed;                        // [rows, d_model]
-  Activations attended;                      // [rows, n_heads * head_dim]
-  Activations gated;                         // [rows, ffn_dim]
-  std::vector<float> qkv;                    // [rows, (n_heads + 2 n_kv_heads) * head_dim]
-  std::vector<float> gate_up;                // [rows, 2 * ffn_dim]
-  std::vector<AttentionScratch> attention;   // [threads]
+  Activations normed;                       // [rows, d_model]
+  Activations attended;                     // [rows, n_heads * head_dim]
+  Activations gated;                        // [rows, ffn_dim]
+  std::vector<float> qkv;                   // [rows, (n_heads + 2 n_kv_heads) * head_dim]
+  std::vector<float> gate_up;               // [rows, 2 * ffn_dim]
+  std::vector<AttentionScratch> attention;  // [threads]
 };
 
 // Angles of every row: position * theta^(-2i / head_dim), in float32 as the published models compute them.
 void fill_rope_angles(const Machine& machine, BlockPass& pass);
 
-// normed[i] = RMSNorm(rows_in[i]) * weight, ready for a product. Throws kCorrupt naming `where` when a row is not finite.
+// normed[i] = RMSNorm(rows_in[i]) * weight, ready for a product. Throws kCorrupt naming `where` when a row is not
+// finite.
 void norm_rows(const Machine& machine, const float* rows_in, int64_t rows, const std::vector<float>& weight, float eps,
                const std::string& where, Activations& normed);
 

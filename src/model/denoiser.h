@@ -12,8 +12,8 @@
 
 namespace pent {
 
-// Not thread-safe: one forward at a time. A row's result depends on that row's sequence alone: not on threads, nor on what
-// else is in the plan.
+// Not thread-safe: one forward at a time. A row's result depends on that row's sequence alone: not on threads, nor on
+// what else is in the plan.
 class Denoiser {
  public:
   virtual ~Denoiser() = default;
@@ -21,13 +21,13 @@ class Denoiser {
   // Room for `capacity` slots of keys and values. Throws kResourceExhausted. Handles are small integers, reused.
   virtual int32_t open_sequence(int32_t capacity) = 0;
   virtual void close_sequence(int32_t sequence) = 0;
-  // Executes the plan and fills `result`. Throws kInvalidArgument for a plan that does not fit (token, slot or position out
-  // of range, named), kCorrupt when logits are not finite (layer or head row named).
+  // Executes the plan and fills `result`. Throws kInvalidArgument for a plan that does not fit (token, slot or position
+  // out of range, named), kCorrupt when logits are not finite (layer or head row named).
   virtual void forward(const PassPlan& plan, const HeadRequest& request, PassResult& result) = 0;
 };
 
 struct NativeOptions {
-  bool precise = false;   // weights dequantised to f32, everything in f32; else int8 weights and activations
+  bool precise = false;  // weights dequantised to f32, everything in f32; else int8 weights and activations
 };
 
 // Loads, checks and packs the weights. `pool` must outlive the denoiser.

@@ -1,5 +1,5 @@
-// From logits to RowStats: arg max, log-sum-exp, entropy, the best n, and the seeded draw. Sums over the vocabulary are in
-// float64 and in one order.
+// From logits to RowStats: arg max, log-sum-exp, entropy, the best n, and the seeded draw. Sums over the vocabulary are
+// in float64 and in one order.
 #include "model/head.h"
 
 #include <algorithm>
@@ -57,7 +57,8 @@ double total_weight(const std::vector<Candidate>& candidates) {
 }
 
 void sort_by_token(std::vector<Candidate>& candidates) {
-  std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) { return a.token < b.token; });
+  std::sort(candidates.begin(), candidates.end(),
+            [](const Candidate& a, const Candidate& b) { return a.token < b.token; });
 }
 
 // Tokens after top_k with weight exp((z - max) / temperature), ascending ids.
@@ -108,18 +109,22 @@ int32_t draw(std::span<const float> logits, const RowStats& stats, const HeadReq
 }  // namespace
 
 void check_head_request(const HeadRequest& request, size_t head_rows, int vocab_size) {
-  const auto refuse = [](const std::string& what) { throw error(ErrorKind::kInvalidArgument, "head request: {}", what); };
+  const auto refuse = [](const std::string& what) {
+    throw error(ErrorKind::kInvalidArgument, "head request: {}", what);
+  };
   for (const TokenBias& bias : request.biases) {
     if (bias.token < 0 || bias.token >= vocab_size) {
       refuse(fmt::format("bias for token {}, the vocabulary has {}", bias.token, vocab_size));
     }
-    if (std::isnan(bias.bias) || bias.bias == -kBanned) refuse(fmt::format("bias {} for token {}", bias.bias, bias.token));
+    if (std::isnan(bias.bias) || bias.bias == -kBanned)
+      refuse(fmt::format("bias {} for token {}", bias.bias, bias.token));
   }
   if (!request.targets.empty() && request.targets.size() != head_rows) {
     refuse(fmt::format("{} targets for {} rows", request.targets.size(), head_rows));
   }
   for (const int32_t target : request.targets) {
-    if (target < -1 || target >= vocab_size) refuse(fmt::format("target {}, the vocabulary has {}", target, vocab_size));
+    if (target < -1 || target >= vocab_size)
+      refuse(fmt::format("target {}, the vocabulary has {}", target, vocab_size));
   }
   if (request.top < 0) refuse(fmt::format("top {} is negative", request.top));
   if (request.top_k < 0) refuse(fmt::format("top_k {} is negative", request.top_k));
@@ -141,7 +146,8 @@ RowStats reduce_logits(std::span<float> logits, const HeadRequest& request, size
     if (logits[token] > logits[stats.argmax]) stats.argmax = static_cast<int32_t>(token);
   }
   stats.max_logit = logits[stats.argmax];
-  if (!std::isfinite(stats.max_logit)) throw error(ErrorKind::kInvalidArgument, "head request: the biases leave no token");
+  if (!std::isfinite(stats.max_logit))
+    throw error(ErrorKind::kInvalidArgument, "head request: the biases leave no token");
 
   const kernels::KernelSet& kernels = kernels::active_kernel_set();
   const int64_t n = static_cast<int64_t>(logits.size());

@@ -10,7 +10,10 @@
 namespace pent {
 
 KvCache::KvCache(const ModelSpec& spec, int32_t capacity)
-    : capacity_(capacity), n_kv_heads_(spec.n_kv_heads), head_dim_(spec.head_dim), padded_head_dim_(padded_head_dim(spec)) {
+    : capacity_(capacity),
+      n_kv_heads_(spec.n_kv_heads),
+      head_dim_(spec.head_dim),
+      padded_head_dim_(padded_head_dim(spec)) {
   const int64_t slots = (int64_t{capacity} + kernels::kSlotBlock - 1) / kernels::kSlotBlock * kernels::kSlotBlock;
   key_floats_ = slots * head_dim_;
   value_floats_ = slots * padded_head_dim_;

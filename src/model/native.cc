@@ -20,7 +20,8 @@ class NativeDenoiser : public Denoiser {
   NativeDenoiser(const ModelFiles& files, ThreadPool& pool, const NativeOptions& options)
       : spec_(read_spec(files)),
         machine_{kernels::active_kernel_set(), pool, options.precise},
-        weights_(load_weights(files, spec_, options.precise ? PackedMatrix::Format::kF32 : PackedMatrix::Format::kQ8, pool)) {}
+        weights_(load_weights(files, spec_, options.precise ? PackedMatrix::Format::kF32 : PackedMatrix::Format::kQ8,
+                              pool)) {}
 
   const ModelSpec& spec() const override { return spec_; }
 
@@ -61,7 +62,9 @@ class NativeDenoiser : public Denoiser {
  private:
   // Throws kInvalidArgument naming what does not fit; fills the caches of the plan's sequences.
   void check_plan(const PassPlan& plan, std::vector<KvCache*>& caches) {
-    const auto refuse = [](const std::string& what) { throw error(ErrorKind::kInvalidArgument, "pass plan: {}", what); };
+    const auto refuse = [](const std::string& what) {
+      throw error(ErrorKind::kInvalidArgument, "pass plan: {}", what);
+    };
     ++pass_number_;
     uint32_t next_row = 0;
     for (const PassSequence& sequence : plan.sequences) {
@@ -106,7 +109,8 @@ class NativeDenoiser : public Denoiser {
     for (uint32_t i = 0; i < row.ranges_count; ++i) {
       const SlotRange& range = plan.ranges[row.ranges_begin + i];
       if (range.begin < 0 || range.begin >= range.end || range.end > cache.capacity()) {
-        refuse(fmt::format("slots [{}, {}) are empty or outside the sequence's {}", range.begin, range.end, cache.capacity()));
+        refuse(fmt::format("slots [{}, {}) are empty or outside the sequence's {}", range.begin, range.end,
+                           cache.capacity()));
       }
     }
   }
@@ -125,7 +129,8 @@ class NativeDenoiser : public Denoiser {
   }
 
   // Final norm and head for the rows asked about, a few at a time, so that rows x vocabulary never exists as a whole.
-  void answer(const PassPlan& plan, const HeadRequest& request, const std::vector<float>& residual, PassResult& result) {
+  void answer(const PassPlan& plan, const HeadRequest& request, const std::vector<float>& residual,
+              PassResult& result) {
     const int64_t d = spec_.d_model, vocab = spec_.vocab_size, wanted = static_cast<int64_t>(plan.head_rows.size());
     const int64_t block = std::clamp<int64_t>(kLogitFloats / vocab, 1, 96);
     if (request.full_logits) result.logits.resize(wanted * vocab);
@@ -136,7 +141,8 @@ class NativeDenoiser : public Denoiser {
         const auto from = residual.begin() + plan.head_rows[first + i] * d;
         std::copy(from, from + d, head_input_.begin() + i * d);
       }
-      norm_rows(machine_, head_input_.data(), rows, weights_.final_norm, spec_.rms_eps, "after the last layer", head_normed_);
+      norm_rows(machine_, head_input_.data(), rows, weights_.final_norm, spec_.rms_eps, "after the last layer",
+                head_normed_);
       logits_.resize(std::max<size_t>(logits_.size(), rows * vocab));
       machine_.matmul(weights_.head, head_normed_, rows, logits_.data());
       machine_.pool.parallel_for(rows, 1, [&](int64_t begin, int64_t end, int) {

@@ -17,8 +17,8 @@ struct SlotRange {
   int32_t end = 0;
 };
 
-// One token to compute. Position is what RoPE sees; slot is where its keys and values are written. They differ once cells
-// are inserted or deleted. All rows of a sequence write their slots before any row of the layer reads.
+// One token to compute. Position is what RoPE sees; slot is where its keys and values are written. They differ once
+// cells are inserted or deleted. All rows of a sequence write their slots before any row of the layer reads.
 struct PassRow {
   int32_t token = 0;
   int32_t position = 0;
@@ -29,7 +29,7 @@ struct PassRow {
 
 // The rows of one sequence, contiguous in plan.rows.
 struct PassSequence {
-  int32_t sequence = 0;    // handle from Denoiser::open_sequence
+  int32_t sequence = 0;  // handle from Denoiser::open_sequence
   uint32_t row_begin = 0;
   uint32_t row_end = 0;
 };
@@ -55,19 +55,19 @@ struct TokenBias {
 
 // What the sampler wants to know of plan.head_rows. Biases act before everything else.
 struct HeadRequest {
-  bool full_logits = false;          // also keep the biased logits, float32 [head_rows, vocab] (parity, tests, bounds)
-  bool entropy = false;              // of softmax(logits), nats
-  int top = 0;                       // how many best tokens to list per row (ties: lower id first)
-  std::vector<TokenBias> biases;     // for all rows
-  std::vector<int32_t> targets;      // empty, or per head row a token whose logit is wanted (-1: none)
+  bool full_logits = false;       // also keep the biased logits, float32 [head_rows, vocab] (parity, tests, bounds)
+  bool entropy = false;           // of softmax(logits), nats
+  int top = 0;                    // how many best tokens to list per row (ties: lower id first)
+  std::vector<TokenBias> biases;  // for all rows
+  std::vector<int32_t> targets;   // empty, or per head row a token whose logit is wanted (-1: none)
 
   // The draw. temperature 0: the arg max, no random number. Otherwise softmax(logits / temperature), cut to the top_k
-  // largest (0: all), then to the smallest set whose mass reaches top_p, is inverted at draw_uniform(keys[row]): the token
-  // is the first, in ascending id order, whose cumulative mass exceeds u * total (float64 sums).
+  // largest (0: all), then to the smallest set whose mass reaches top_p, is inverted at draw_uniform(keys[row]): the
+  // token is the first, in ascending id order, whose cumulative mass exceeds u * total (float64 sums).
   float temperature = 0;
   int top_k = 0;
   float top_p = 1;
-  std::vector<DrawKey> keys;         // per head row; needed when temperature > 0
+  std::vector<DrawKey> keys;  // per head row; needed when temperature > 0
 };
 
 struct TokenLogit {
@@ -77,19 +77,19 @@ struct TokenLogit {
 
 // The answer for one row, from biased logits z. Probability of a token: exp(logit - log_sum_exp), untempered.
 struct RowStats {
-  int32_t argmax = 0;          // ties: lowest id
+  int32_t argmax = 0;  // ties: lowest id
   float max_logit = 0;
   float log_sum_exp = 0;
-  float entropy = 0;           // if asked
-  int32_t drawn = 0;           // the drawn token (== argmax at temperature 0)
-  float drawn_logit = 0;       // its biased, untempered logit
-  float target_logit = 0;      // if asked
-  std::vector<TokenLogit> top; // if asked
+  float entropy = 0;            // if asked
+  int32_t drawn = 0;            // the drawn token (== argmax at temperature 0)
+  float drawn_logit = 0;        // its biased, untempered logit
+  float target_logit = 0;       // if asked
+  std::vector<TokenLogit> top;  // if asked
 };
 
 struct PassResult {
-  std::vector<RowStats> rows;   // one per head row, in order
-  std::vector<float> logits;    // [head_rows, vocab] if full_logits
+  std::vector<RowStats> rows;  // one per head row, in order
+  std::vector<float> logits;   // [head_rows, vocab] if full_logits
 };
 
 }  // namespace pent

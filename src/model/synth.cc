@@ -19,7 +19,8 @@ class MemoryWeights : public WeightSource {
   // Takes the values; adding to the list leaves the earlier ones where they are.
   void add(const std::string& name, std::vector<int64_t> shape, std::vector<float> values) {
     const std::vector<float>& kept = storage_.emplace_back(std::move(values));
-    table_.add(name, {.name = {}, .dtype = DType::kF32, .shape = std::move(shape), .bytes = std::as_bytes(std::span(kept))});
+    table_.add(name,
+               {.name = {}, .dtype = DType::kF32, .shape = std::move(shape), .bytes = std::as_bytes(std::span(kept))});
   }
   std::vector<std::string> names() const override { return table_.names(); }
   const TensorView* find(std::string_view name) const override { return table_.find(name); }
@@ -31,7 +32,8 @@ class MemoryWeights : public WeightSource {
   TensorTable table_;
 };
 
-// centre + uniform noise of the given standard deviation; element i of tensor `index` is a function of (seed, index, i).
+// centre + uniform noise of the given standard deviation; element i of tensor `index` is a function of (seed, index,
+// i).
 std::vector<float> random_values(int64_t count, float centre, double deviation, uint64_t seed, uint32_t index) {
   std::vector<float> values(count);
   const double width = std::sqrt(12.0) * deviation;
@@ -54,12 +56,15 @@ ModelFiles make_random_model(const ModelSpec& spec, uint64_t seed) {
   const auto matrix = [&](const std::string& name, int64_t n, int64_t k, double deviation) {
     weights->add(name, {n, k}, random_values(n * k, 0, deviation, seed, index++));
   };
-  const auto linear = [&](const std::string& name, int64_t n, int64_t k) { matrix(name, n, k, 1 / std::sqrt(double(k))); };
+  const auto linear = [&](const std::string& name, int64_t n, int64_t k) {
+    matrix(name, n, k, 1 / std::sqrt(double(k)));
+  };
   const auto norm = [&](const std::string& name) {
     weights->add(name, {spec.d_model}, random_values(spec.d_model, 1, 0.1, seed, index++));
   };
   const TensorNames& names = spec.family == kLladaFamily.name ? kLladaNames : kLlamaNames;
-  const int64_t d = spec.d_model, q = int64_t{spec.n_heads} * spec.head_dim, kv = int64_t{spec.n_kv_heads} * spec.head_dim;
+  const int64_t d = spec.d_model, q = int64_t{spec.n_heads} * spec.head_dim,
+                kv = int64_t{spec.n_kv_heads} * spec.head_dim;
   matrix(names.embedding, spec.vocab_size, d, 1);
   for (int layer = 0; layer < spec.n_layers; ++layer) {
     const auto name = [&](const char* pattern) { return fmt::format(fmt::runtime(pattern), layer); };

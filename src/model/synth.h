@@ -9,7 +9,8 @@
 
 namespace pent {
 
-// Weights uniform with variance 1 / fan-in (embedding: variance 1; norms near 1), float32, under the names of spec.family.
+// Weights uniform with variance 1 / fan-in (embedding: variance 1; norms near 1), float32, under the names of
+// spec.family.
 ModelFiles make_random_model(const ModelSpec& spec, uint64_t seed);
 
 // config.json and model.safetensors in Hugging Face layout; tokenizer.json and the like when `files` has them.

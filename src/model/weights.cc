@@ -16,7 +16,8 @@ namespace {
 
 using kernels::PackedMatrix;
 
-// One tensor's share of a packed matrix. head_dim > 0: its rows are in interleaved RoPE order and come back to half form.
+// One tensor's share of a packed matrix. head_dim > 0: its rows are in interleaved RoPE order and come back to half
+// form.
 struct MatrixPart {
   const TensorView* tensor;
   int64_t interleaved_head_dim = 0;
@@ -56,9 +57,12 @@ class Loader {
 
   double bytes_needed() const {
     const int64_t d = spec_.d_model;
-    const auto bytes = [&](int64_t n, int64_t k) { return static_cast<double>(PackedMatrix::bytes_needed(format_, n, k)); };
-    return bytes(spec_.vocab_size, d) + spec_.n_layers * (bytes(q_rows() + 2 * kv_rows(), d) + bytes(d, q_rows()) +
-                                                          bytes(2 * int64_t{spec_.ffn_dim}, d) + bytes(d, spec_.ffn_dim));
+    const auto bytes = [&](int64_t n, int64_t k) {
+      return static_cast<double>(PackedMatrix::bytes_needed(format_, n, k));
+    };
+    return bytes(spec_.vocab_size, d) +
+           spec_.n_layers * (bytes(q_rows() + 2 * kv_rows(), d) + bytes(d, q_rows()) +
+                             bytes(2 * int64_t{spec_.ffn_dim}, d) + bytes(d, spec_.ffn_dim));
   }
 
   BlockWeights load_block(int layer) {
@@ -84,12 +88,16 @@ class Loader {
       throw error(ErrorKind::kCorrupt, "{}: tensor '{}' is missing", files_.weights->describe(), name);
     }
     if (tensor->shape != shape) {
-      throw error(ErrorKind::kCorrupt, "{}: tensor '{}' has shape [{}], the config asks for [{}]", files_.weights->describe(),
-                  name, fmt::join(tensor->shape, ", "), fmt::join(shape, ", "));
+      throw error(ErrorKind::kCorrupt, "{}: tensor '{}' has shape [{}], the config asks for [{}]",
+                  files_.weights->describe(), name, fmt::join(tensor->shape, ", "), fmt::join(shape, ", "));
     }
     switch (tensor->dtype) {
-      case DType::kF32: case DType::kF16: case DType::kBF16: case DType::kQ8_0: case DType::kQ4_0: case DType::kQ4_1:
-        return tensor;
+      case DType::kF32:
+      case DType::kF16:
+      case DType::kBF16:
+      case DType::kQ8_0:
+      case DType::kQ4_0:
+      case DType::kQ4_1: return tensor;
       default:
         throw error(ErrorKind::kUnsupported, "{}: tensor '{}' has type {}, which weights cannot have",
                     files_.weights->describe(), name, dtype_info(tensor->dtype).name);
@@ -112,8 +120,8 @@ class Loader {
       const auto is = [&](const char* suffix) { return name.ends_with(suffix); };
       if (used_.contains(name) || is("rotary_emb.inv_freq") || is("attn.bias") || is("attn.masked_bias")) continue;
       if (spec_.tied_head && name == names_.head) continue;  // some writers repeat the embedding
-      throw error(ErrorKind::kUnsupported, "{}: tensor '{}' has no place in family {}", files_.weights->describe(), name,
-                  spec_.family);
+      throw error(ErrorKind::kUnsupported, "{}: tensor '{}' has no place in family {}", files_.weights->describe(),
+                  name, spec_.family);
     }
   }
 
@@ -163,7 +171,8 @@ class Loader {
 
 }  // namespace
 
-ModelWeights load_weights(const ModelFiles& files, const ModelSpec& spec, PackedMatrix::Format format, ThreadPool& pool) {
+ModelWeights load_weights(const ModelFiles& files, const ModelSpec& spec, PackedMatrix::Format format,
+                          ThreadPool& pool) {
   return Loader(files, spec, format, pool).load();
 }
 

@@ -12,20 +12,20 @@
 namespace pent {
 
 struct BlockWeights {
-  std::vector<float> attn_norm;      // [d_model]
-  kernels::PackedMatrix qkv;         // [(n_heads + 2 n_kv_heads) * head_dim, d_model]: Q, K, V heads in half-form order
-  kernels::PackedMatrix attn_out;    // [d_model, n_heads * head_dim]
-  std::vector<float> ffn_norm;       // [d_model]
-  kernels::PackedMatrix gate_up;     // [2 * ffn_dim, d_model]: gate, then up
-  kernels::PackedMatrix down;        // [d_model, ffn_dim]
+  std::vector<float> attn_norm;    // [d_model]
+  kernels::PackedMatrix qkv;       // [(n_heads + 2 n_kv_heads) * head_dim, d_model]: Q, K, V heads in half-form order
+  kernels::PackedMatrix attn_out;  // [d_model, n_heads * head_dim]
+  std::vector<float> ffn_norm;     // [d_model]
+  kernels::PackedMatrix gate_up;   // [2 * ffn_dim, d_model]: gate, then up
+  kernels::PackedMatrix down;      // [d_model, ffn_dim]
 };
 
 struct ModelWeights {
-  std::shared_ptr<WeightSource> source;      // keeps the embedding's file mapped
-  const TensorView* embedding = nullptr;     // [vocab_size, d_model], rows looked up where they are stored
+  std::shared_ptr<WeightSource> source;   // keeps the embedding's file mapped
+  const TensorView* embedding = nullptr;  // [vocab_size, d_model], rows looked up where they are stored
   std::vector<BlockWeights> blocks;
-  std::vector<float> final_norm;             // [d_model]
-  kernels::PackedMatrix head;                // [vocab_size, d_model]
+  std::vector<float> final_norm;  // [d_model]
+  kernels::PackedMatrix head;     // [vocab_size, d_model]
 };
 
 // Throws kCorrupt naming the tensor that is missing, of the wrong shape or type, or not finite; kResourceExhausted.

@@ -4,8 +4,8 @@
 
 namespace pent {
 
-// Work items are one panel of outputs for up to kRowBlock rows: borders that no thread count moves. A panel's weights are
-// read once per row block; the block's activations stay in the second-level cache.
+// Work items are one panel of outputs for up to kRowBlock rows: borders that no thread count moves. A panel's weights
+// are read once per row block; the block's activations stay in the second-level cache.
 void Machine::matmul(const kernels::PackedMatrix& w, Activations& in, int64_t rows, float* out, bool add) const {
   constexpr int64_t kRowBlock = 128;
   const int64_t panels = w.panels(), row_blocks = (rows + kRowBlock - 1) / kRowBlock;
@@ -14,7 +14,8 @@ void Machine::matmul(const kernels::PackedMatrix& w, Activations& in, int64_t ro
     while (begin < end) {
       const int64_t block = begin / panels, panel = begin % panels;
       const int64_t panel_end = std::min(panels, panel + end - begin);
-      const kernels::MatmulRange range = {block * kRowBlock, std::min(rows, (block + 1) * kRowBlock), panel, panel_end, add};
+      const kernels::MatmulRange range = {block * kRowBlock, std::min(rows, (block + 1) * kRowBlock), panel, panel_end,
+                                          add};
       if (precise) {
         kernels.matmul_f32(w.f32(), in.values.data(), in.width, out, w.n(), range);
       } else {

@@ -1,5 +1,5 @@
-// Everything but the matrix products with AVX2 and FMA, and the set's table. Horizontal sums go through 8 lanes that are
-// folded in one fixed order; a row's length alone decides how it is summed.
+// Everything but the matrix products with AVX2 and FMA, and the set's table. Horizontal sums go through 8 lanes that
+// are folded in one fixed order; a row's length alone decides how it is summed.
 #include "kernels/kernels.h"
 
 #include <math.h>
@@ -38,7 +38,8 @@ void quantize_row(const float* x, int64_t k, const RowsQ8& out, int64_t row) {
     sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4E));
     sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xB1));
     out.scales[row * out.groups + group] = largest / 127.0f;
-    out.offsets[row * out.groups + group] = _mm_cvtsi128_si32(_mm_slli_epi32(_mm_sub_epi32(_mm_setzero_si128(), sum), 7));
+    out.offsets[row * out.groups + group] =
+        _mm_cvtsi128_si32(_mm_slli_epi32(_mm_sub_epi32(_mm_setzero_si128(), sum), 7));
   }
 }
 
@@ -81,8 +82,8 @@ void silu_mul(const float* gate, const float* up, int64_t n, float* out) {
 
 // One block of 16 slots for R queries; only slots [begin, end) are written.
 template <int R>
-void score_rows(const float* const* queries, const float* keys, int64_t head_dim, int64_t begin, int64_t end, float scale,
-                float* const* scores) {
+void score_rows(const float* const* queries, const float* keys, int64_t head_dim, int64_t begin, int64_t end,
+                float scale, float* const* scores) {
   for (int64_t block = begin / kSlotBlock; block * kSlotBlock < end; ++block) {
     __m256 sums[R][2];
 #pragma GCC unroll 4

@@ -1,5 +1,5 @@
-// Matrix products with AVX2 and FMA. A tile is R rows times half a panel (two vectors of 8 columns), its sums in registers
-// over all of K; each element's chain of additions is the same for every R.
+// Matrix products with AVX2 and FMA. A tile is R rows times half a panel (two vectors of 8 columns), its sums in
+// registers over all of K; each element's chain of additions is the same for every R.
 #include "kernels/avx2/matmul.h"
 
 #include <string.h>

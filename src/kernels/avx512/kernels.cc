@@ -1,5 +1,5 @@
-// Everything but the matrix products with AVX-512, and the set's table. Horizontal sums go through 16 lanes that are folded
-// in one fixed order; tails are masked, so that a row's length alone decides how it is summed.
+// Everything but the matrix products with AVX-512, and the set's table. Horizontal sums go through 16 lanes that are
+// folded in one fixed order; tails are masked, so that a row's length alone decides how it is summed.
 #include "kernels/kernels.h"
 
 #include <immintrin.h>
@@ -11,13 +11,12 @@ namespace pent::kernels::avx512 {
 namespace {
 
 bool supported() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("fma");
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("fma");
 }
 
-inline __mmask16 lanes(int64_t count) {
-  return count >= 16 ? __mmask16(0xFFFF) : __mmask16((1u << count) - 1);
-}
+inline __mmask16 lanes(int64_t count) { return count >= 16 ? __mmask16(0xFFFF) : __mmask16((1u << count) - 1); }
 
 // exp to about one unit in the last place: 2^n * p(r), |r| <= ln(2)/2, p the Taylor polynomial of degree 7.
 // NaN stays NaN, -infinity gives 0.
@@ -55,7 +54,8 @@ void quantize_row(const float* x, int64_t k, const RowsQ8& out, int64_t row) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 16), _mm512_cvtsepi32_epi8(q_high));
     out.scales[row * out.groups + group] = largest / 127.0f;
     // -128 * sum, term by term: vectors wrap where a group is not finite.
-    const __m512i sums = _mm512_slli_epi32(_mm512_sub_epi32(_mm512_setzero_si512(), _mm512_add_epi32(q_low, q_high)), 7);
+    const __m512i sums =
+        _mm512_slli_epi32(_mm512_sub_epi32(_mm512_setzero_si512(), _mm512_add_epi32(q_low, q_high)), 7);
     out.offsets[row * out.groups + group] = _mm512_reduce_add_epi32(sums);
   }
 }
@@ -138,8 +138,8 @@ inline void score_blocks(const float* const* queries, const float* keys, int64_t
 }
 
 template <int R>
-void score_rows(const float* const* queries, const float* keys, int64_t head_dim, int64_t begin, int64_t end, float scale,
-                float* const* scores) {
+void score_rows(const float* const* queries, const float* keys, int64_t head_dim, int64_t begin, int64_t end,
+                float scale, float* const* scores) {
   int64_t block = begin / kSlotBlock;
   const int64_t blocks = (end + kSlotBlock - 1) / kSlotBlock;
   for (; block + 4 <= blocks; block += 4) {

@@ -1,7 +1,7 @@
 // Matrix products with AVX-512: float FMA, and int8 with VNNI's vpdpbusd.
 //
-// A tile is R rows times one panel (two vectors of 16 columns); its sums stay in registers over all of K. R only decides how
-// often a weight vector is reused: each element's chain of additions is the same for every R.
+// A tile is R rows times one panel (two vectors of 16 columns); its sums stay in registers over all of K. R only
+// decides how often a weight vector is reused: each element's chain of additions is the same for every R.
 #include "kernels/avx512/matmul.h"
 
 #include <immintrin.h>

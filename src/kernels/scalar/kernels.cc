@@ -44,7 +44,8 @@ void matmul_q8(const MatrixQ8& w, const RowsQ8& x, float* out, int64_t out_strid
           for (int64_t k = 0; k < kGroup; ++k) {
             sum += static_cast<int32_t>(weights[(k / 4 * kPanel + column) * 4 + k % 4]) * values[k];
           }
-          sums[column] += static_cast<float>(sum) * (x.scales[row * x.groups + group] * w.scales[block * kPanel + column]);
+          sums[column] +=
+              static_cast<float>(sum) * (x.scales[row * x.groups + group] * w.scales[block * kPanel + column]);
         }
       }
       store(out + row * out_stride + panel * kPanel, sums, min(kPanel, w.n - panel * kPanel), range.add);

@@ -36,7 +36,8 @@ std::vector<int32_t> token_list(const Json& object, const char* key, const std::
   if (found == object.end() || found->is_null()) return tokens;
   if (!found->is_array()) return {checked_token(get_int(object, key, where).value(), key, where)};
   for (const Json& entry : *found) {
-    if (!entry.is_number_integer()) throw error(ErrorKind::kCorrupt, "{}: '{}' lists something that is no token id", where, key);
+    if (!entry.is_number_integer())
+      throw error(ErrorKind::kCorrupt, "{}: '{}' lists something that is no token id", where, key);
     tokens.push_back(checked_token(entry.get<int64_t>(), key, where));
   }
   return tokens;
@@ -55,7 +56,9 @@ double ConfigReader::number(const char* key, double fallback) const {
   return get_number(config(), key, where_).value_or(fallback);
 }
 
-bool ConfigReader::flag(const char* key, bool fallback) const { return get_bool(config(), key, where_).value_or(fallback); }
+bool ConfigReader::flag(const char* key, bool fallback) const {
+  return get_bool(config(), key, where_).value_or(fallback);
+}
 
 void ConfigReader::require_flag(const char* key, bool supported) const {
   if (flag(key, supported) != supported) {
@@ -66,7 +69,8 @@ void ConfigReader::require_flag(const char* key, bool supported) const {
 void ConfigReader::require_text(const char* key, const char* supported) const {
   const auto value = get_string(config(), key, where_);
   if (value && *value != supported) {
-    throw error(ErrorKind::kUnsupported, "{}: '{}' is \"{}\"; only \"{}\" is supported", where_, key, *value, supported);
+    throw error(ErrorKind::kUnsupported, "{}: '{}' is \"{}\"; only \"{}\" is supported", where_, key, *value,
+                supported);
   }
 }
 
@@ -96,13 +100,16 @@ std::string ConfigReader::model_type(const ModelFiles& files) {
 
 void add_stop(ModelSpec& spec, int32_t token) {
   if (token < 0) return;
-  if (std::find(spec.stop_ids.begin(), spec.stop_ids.end(), token) == spec.stop_ids.end()) spec.stop_ids.push_back(token);
+  if (std::find(spec.stop_ids.begin(), spec.stop_ids.end(), token) == spec.stop_ids.end())
+    spec.stop_ids.push_back(token);
 }
 
 void read_stop_ids(const ModelFiles& files, ModelSpec& spec) {
-  for (const int32_t token : token_list(files.config, "eos_token_id", files.where + "/config.json")) add_stop(spec, token);
+  for (const int32_t token : token_list(files.config, "eos_token_id", files.where + "/config.json"))
+    add_stop(spec, token);
   if (files.generation_config.is_object()) {
-    for (const int32_t token : token_list(files.generation_config, "eos_token_id", files.where + "/generation_config.json")) {
+    for (const int32_t token :
+         token_list(files.generation_config, "eos_token_id", files.where + "/generation_config.json")) {
       add_stop(spec, token);
     }
   }
@@ -153,7 +160,8 @@ ModelSpec read_gguf_spec(const ModelFiles& files, const std::string& arch, Atten
   }
   if (gguf.get_int(arch + ".expert_count").value_or(0) != 0) unsupported(arch + ".expert_count", "not 0");
   const bool causal = gguf.get_bool(arch + ".attention.causal").value_or(attention == AttentionKind::kCausal);
-  if (causal != (attention == AttentionKind::kCausal)) unsupported(arch + ".attention.causal", causal ? "true" : "false");
+  if (causal != (attention == AttentionKind::kCausal))
+    unsupported(arch + ".attention.causal", causal ? "true" : "false");
   if (gguf.get_bool("diffusion.shift_logits").value_or(false)) unsupported("diffusion.shift_logits", "true");
   spec.attention = attention;
   spec.bos_id = token("bos_token_id");
@@ -176,7 +184,8 @@ void check_spec(const ModelSpec& spec, const std::string& where) {
     refuse(fmt::format("{} attention heads cannot share {} key/value heads", spec.n_heads, spec.n_kv_heads));
   }
   if (spec.head_dim % 2 != 0) refuse(fmt::format("head dimension {} is odd; RoPE needs pairs", spec.head_dim));
-  if (!std::isfinite(spec.rope_theta) || spec.rope_theta <= 1) refuse(fmt::format("RoPE base {} is not above 1", spec.rope_theta));
+  if (!std::isfinite(spec.rope_theta) || spec.rope_theta <= 1)
+    refuse(fmt::format("RoPE base {} is not above 1", spec.rope_theta));
   if (!std::isfinite(spec.rms_eps) || spec.rms_eps < 0 || spec.rms_eps > 1) {
     refuse(fmt::format("RMSNorm epsilon {} is not in [0, 1]", spec.rms_eps));
   }

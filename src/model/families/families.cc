@@ -1,9 +1,8 @@
 // The table of families, and the reading of a spec through it.
-#include "model/families/family.h"
-
 #include "base/error.h"
 #include "model/denoiser.h"
 #include "model/families/config.h"
+#include "model/families/family.h"
 
 namespace pent {
 namespace {

@@ -23,8 +23,8 @@ void check_supported(const ConfigReader& config) {
   config.require_text("activation_type", "silu");
   config.require_flag("rope", true);
   config.require_flag("layer_norm_with_affine", true);
-  for (const char* key : {"alibi", "input_emb_norm", "attention_layer_norm", "include_bias", "include_qkv_bias",
-                          "bias_for_layer_norm"}) {
+  for (const char* key :
+       {"alibi", "input_emb_norm", "attention_layer_norm", "include_bias", "include_qkv_bias", "bias_for_layer_norm"}) {
     config.require_flag(key, false);
   }
   config.require_absent("num_experts");
@@ -44,7 +44,8 @@ ModelSpec read_hf_spec(const ModelFiles& files) {
   spec.n_heads = config.size("n_heads");
   spec.n_kv_heads = config.flag("multi_query_attention", false) ? 1 : config.size("n_kv_heads", spec.n_heads);
   if (spec.d_model % spec.n_heads != 0) {
-    throw error(ErrorKind::kCorrupt, "{}: 'd_model' {} is no multiple of 'n_heads' {}", config.where(), spec.d_model, spec.n_heads);
+    throw error(ErrorKind::kCorrupt, "{}: 'd_model' {} is no multiple of 'n_heads' {}", config.where(), spec.d_model,
+                spec.n_heads);
   }
   spec.head_dim = spec.d_model / spec.n_heads;
   const double scaled = config.number("mlp_ratio", 0) * spec.d_model;
@@ -76,8 +77,8 @@ ModelSpec read(const ModelFiles& files) {
 
 }  // namespace
 
-const Family kLladaFamily = {"llada", "LLaDA 8B Base, Instruct, 1.5 and models trained here: masked diffusion, full attention",
-                             matches, read};
+const Family kLladaFamily = {
+    "llada", "LLaDA 8B Base, Instruct, 1.5 and models trained here: masked diffusion, full attention", matches, read};
 
 const TensorNames kLladaNames = {
     .embedding = "model.transformer.wte.weight",

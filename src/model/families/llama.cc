@@ -24,7 +24,8 @@ double read_rope_theta(const ConfigReader& config) {
     for (const char* type_key : {"rope_type", "type"}) {
       const auto type = get_string(*found, type_key, where);
       if (type && *type != "default") {
-        throw error(ErrorKind::kUnsupported, "{}: '{}' is \"{}\"; only \"default\" is supported", where, type_key, *type);
+        throw error(ErrorKind::kUnsupported, "{}: '{}' is \"{}\"; only \"default\" is supported", where, type_key,
+                    *type);
       }
     }
     if (const auto theta = get_number(*found, "rope_theta", where)) return *theta;
@@ -69,7 +70,8 @@ ModelSpec read(const ModelFiles& files) {
 
 }  // namespace
 
-const Family kLlamaFamily = {"llama", "Llama 2, SmolLM2 and autoregressive models trained here: causal attention", matches, read};
+const Family kLlamaFamily = {"llama", "Llama 2, SmolLM2 and autoregressive models trained here: causal attention",
+                             matches, read};
 
 const TensorNames kLlamaNames = {
     .embedding = "model.embed_tokens.weight",

@@ -61,8 +61,10 @@ Json to_config(const ModelSpec& spec) {
   Json config = spec.family == kLladaFamily.name ? llada_config(spec) : llama_config(spec);
   if (spec.bos_id >= 0) config["bos_token_id"] = spec.bos_id;
   if (spec.pad_id >= 0) config["pad_token_id"] = spec.pad_id;
-  if (spec.stop_ids.size() > 1) config["eos_token_id"] = spec.stop_ids;
-  else if (spec.eos_id >= 0) config["eos_token_id"] = spec.eos_id;
+  if (spec.stop_ids.size() > 1)
+    config["eos_token_id"] = spec.stop_ids;
+  else if (spec.eos_id >= 0)
+    config["eos_token_id"] = spec.eos_id;
   return config;
 }
 

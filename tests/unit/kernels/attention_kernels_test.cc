@@ -11,7 +11,7 @@ INSTANTIATE_TEST_SUITE_P(Sets, AttentionKernels, testing::ValuesIn(all_sets()), 
 struct Case {
   int64_t head_dim, rows, begin, end;
 };
-const Case kCases[] = {{8, 1, 0, 1},   {10, 2, 3, 20},  {16, 3, 15, 17}, {32, 4, 0, 64},   {64, 5, 1, 100},
+const Case kCases[] = {{8, 1, 0, 1},    {10, 2, 3, 20},  {16, 3, 15, 17},  {32, 4, 0, 64},  {64, 5, 1, 100},
                        {64, 9, 0, 129}, {80, 7, 31, 32}, {128, 6, 16, 95}, {10, 4, 64, 128}};
 constexpr int64_t kSlots = 144;
 
@@ -20,7 +20,8 @@ struct Rows {
   std::vector<float*> out;
 };
 
-Rows pointers(const std::vector<float>& in, int64_t in_stride, std::vector<float>& out, int64_t out_stride, int64_t rows) {
+Rows pointers(const std::vector<float>& in, int64_t in_stride, std::vector<float>& out, int64_t out_stride,
+              int64_t rows) {
   Rows result;
   for (int64_t row = 0; row < rows; ++row) {
     result.in.push_back(in.data() + row * in_stride);
@@ -44,8 +45,8 @@ TEST_P(AttentionKernels, ScoresAgreeWithScalarOverOddRanges) {
     const auto together = scores(set(), c, queries, keys, c.rows);
     expect_near(together, scores(scalar::kKernels, c, queries, keys, c.rows), 1e-5, std::to_string(c.head_dim));
     for (int64_t row = 0; row < c.rows; ++row) {
-      const auto alone = scores(set(), c, {queries.begin() + row * c.head_dim, queries.begin() + (row + 1) * c.head_dim},
-                                keys, 1);
+      const auto alone =
+          scores(set(), c, {queries.begin() + row * c.head_dim, queries.begin() + (row + 1) * c.head_dim}, keys, 1);
       EXPECT_EQ(std::memcmp(alone.data(), together.data() + row * alone.size(), alone.size() * sizeof(float)), 0);
     }
   }
@@ -67,10 +68,12 @@ TEST_P(AttentionKernels, ValuesAgreeWithScalarAndMayBeSummedInPieces) {
     const int64_t padded = (c.head_dim + 15) / 16 * 16, length = c.end - c.begin;
     const auto weights = noise(c.rows * length, 3), stored = noise(kSlots * padded, 4);
     const auto together = values(set(), c, weights, stored, c.rows, c.end);
-    expect_near(together, values(scalar::kKernels, c, weights, stored, c.rows, c.end), 1e-5, std::to_string(c.head_dim));
+    expect_near(together, values(scalar::kKernels, c, weights, stored, c.rows, c.end), 1e-5,
+                std::to_string(c.head_dim));
     EXPECT_EQ(values(set(), c, weights, stored, c.rows, c.begin + length / 2), together);
     for (int64_t row = 0; row < c.rows; ++row) {
-      const auto alone = values(set(), c, {weights.begin() + row * length, weights.begin() + (row + 1) * length}, stored, 1, c.end);
+      const auto alone =
+          values(set(), c, {weights.begin() + row * length, weights.begin() + (row + 1) * length}, stored, 1, c.end);
       EXPECT_EQ(std::memcmp(alone.data(), together.data() + row * padded, padded * sizeof(float)), 0);
     }
   }

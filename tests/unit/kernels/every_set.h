@@ -38,7 +38,8 @@ inline std::vector<float> noise(int64_t count, uint32_t seed, float width = 1) {
   return values;
 }
 
-inline void expect_near(const std::vector<float>& a, const std::vector<float>& b, double tolerance, const std::string& what) {
+inline void expect_near(const std::vector<float>& a, const std::vector<float>& b, double tolerance,
+                        const std::string& what) {
   ASSERT_EQ(a.size(), b.size());
   for (size_t i = 0; i < a.size(); ++i) {
     ASSERT_NEAR(a[i], b[i], tolerance * (1 + std::fabs(b[i]))) << what << ", element " << i;

@@ -88,7 +88,8 @@ TEST_P(MatmulKernels, ARowsProductIsTheSameBitsInAnyTile) {
     const auto together = multiply(set(), w, x, rows);
     for (int64_t row = 0; row < rows; ++row) {
       const auto alone = multiply(set(), w, {x.begin() + row * k, x.begin() + (row + 1) * k}, 1);
-      EXPECT_EQ(std::memcmp(alone.data(), together.data() + row * (n + 1), (n + 1) * sizeof(float)), 0) << "row " << row;
+      EXPECT_EQ(std::memcmp(alone.data(), together.data() + row * (n + 1), (n + 1) * sizeof(float)), 0)
+          << "row " << row;
     }
   }
 }
@@ -103,7 +104,8 @@ TEST_P(MatmulKernels, ARangeWritesItsRowsAndPanelsOnly) {
   for (int64_t row = 0; row < rows; ++row) {
     for (int64_t column = 0; column <= n; ++column) {
       const bool inside = row >= 3 && row < 8 && column >= 32 && column < 96;
-      ASSERT_EQ(out[row * (n + 1) + column], inside ? whole[row * (n + 1) + column] : kUntouched) << row << ", " << column;
+      ASSERT_EQ(out[row * (n + 1) + column], inside ? whole[row * (n + 1) + column] : kUntouched)
+          << row << ", " << column;
     }
   }
 }

@@ -62,8 +62,10 @@ std::vector<float> all_logits(Denoiser& denoiser, PassPlan& plan) {
 std::vector<float> full_logits(Denoiser& denoiser, const std::vector<int32_t>& tokens) {
   const int32_t sequence = denoiser.open_sequence(static_cast<int32_t>(tokens.size()));
   PassPlan plan;
-  if (denoiser.spec().attention == AttentionKind::kFull) plan.add_full(sequence, tokens);
-  else plan.add_causal(sequence, tokens);
+  if (denoiser.spec().attention == AttentionKind::kFull)
+    plan.add_full(sequence, tokens);
+  else
+    plan.add_causal(sequence, tokens);
   const std::vector<float> logits = all_logits(denoiser, plan);
   denoiser.close_sequence(sequence);
   return logits;
@@ -94,7 +96,8 @@ TEST_P(NativeForward, PrecisePathAgreesWithTheFloat64Reference) {
   const bool full = denoiser->spec().attention == AttentionKind::kFull;
   for (const int n : {1, 2, 17, 40}) {
     const auto tokens = some_tokens(n);
-    const auto expected = test::reference_logits(files_, tokens, positions_from(0, n), [&](int i, int j) { return full || j <= i; });
+    const auto expected =
+        test::reference_logits(files_, tokens, positions_from(0, n), [&](int i, int j) { return full || j <= i; });
     EXPECT_LT(largest_difference(full_logits(*denoiser, tokens), expected), 1e-4) << n;
   }
 }
@@ -103,7 +106,8 @@ TEST_P(NativeForward, Int8PathIsCloseToTheFloat64Reference) {
   const auto denoiser = load_native(files_, pool_);
   const bool full = denoiser->spec().attention == AttentionKind::kFull;
   const auto tokens = some_tokens(33);
-  const auto expected = test::reference_logits(files_, tokens, positions_from(0, 33), [&](int i, int j) { return full || j <= i; });
+  const auto expected =
+      test::reference_logits(files_, tokens, positions_from(0, 33), [&](int i, int j) { return full || j <= i; });
   const auto logits = full_logits(*denoiser, tokens);
   const double scale = std::abs(*std::max_element(expected.begin(), expected.end()));
   EXPECT_GT(cosine(logits, expected), 0.999);
@@ -139,7 +143,8 @@ TEST_P(NativeForward, RowsDoNotDependOnThreadsOrOnWhatElseIsInTheBatch) {
       const auto denoiser = load_native(files_, pool, {.precise = precise});
       const auto a = some_tokens(13, 1), b = some_tokens(40, 2), c = some_tokens(1, 3);
       PassPlan plan;
-      const int32_t sequences[] = {denoiser->open_sequence(50), denoiser->open_sequence(40), denoiser->open_sequence(3)};
+      const int32_t sequences[] = {denoiser->open_sequence(50), denoiser->open_sequence(40),
+                                   denoiser->open_sequence(3)};
       const bool full = denoiser->spec().attention == AttentionKind::kFull;
       const auto add = [&](int32_t sequence, const std::vector<int32_t>& tokens) {
         full ? plan.add_full(sequence, tokens) : plan.add_causal(sequence, tokens);
@@ -173,7 +178,8 @@ TEST_P(NativeForward, PositionsSlotsAndRangesAreIndependent) {
     plan.rows.push_back({tokens[i], positions[i], 35 - i, i < 3 ? 0u : 2u, i < 3 ? 2u : 1u});
   }
   plan.sequences.push_back({sequence, 0, 5});
-  const auto expected = test::reference_logits(files_, tokens, positions, [](int i, int j) { return i >= 3 || (j != 0 && j != 3); });
+  const auto expected =
+      test::reference_logits(files_, tokens, positions, [](int i, int j) { return i >= 3 || (j != 0 && j != 3); });
   EXPECT_LT(largest_difference(all_logits(*denoiser, plan), expected), 1e-4);
 }
 

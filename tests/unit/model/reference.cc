@@ -65,7 +65,8 @@ void add(Rows& x, const Rows& y) {
   }
 }
 
-Rows attention(const ModelSpec& spec, const Rows& q, const Rows& k, const Rows& v, const std::function<bool(int, int)>& sees) {
+Rows attention(const ModelSpec& spec, const Rows& q, const Rows& k, const Rows& v,
+               const std::function<bool(int, int)>& sees) {
   Rows out(q.size(), std::vector<double>(q[0].size(), 0.0));
   const int group = spec.n_heads / spec.n_kv_heads, d = spec.head_dim;
   for (size_t i = 0; i < q.size(); ++i) {
@@ -116,7 +117,8 @@ std::vector<double> reference_logits(const ModelFiles& files, const std::vector<
     add(x, net.linear(name(names.down), gate));
   }
   std::vector<double> logits;
-  for (const auto& row : net.linear(spec.tied_head ? names.embedding : names.head, net.norm(names.final_norm, x, spec.rms_eps))) {
+  for (const auto& row :
+       net.linear(spec.tied_head ? names.embedding : names.head, net.norm(names.final_norm, x, spec.rms_eps))) {
     for (const double z : row) logits.push_back(z * spec.logit_scale);
   }
   return logits;

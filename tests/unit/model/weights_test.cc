@@ -146,7 +146,8 @@ TEST(Weights, AMissingTensorIsNamed) {
 }
 
 TEST(Weights, AWrongShapeIsShownBesideTheRightOne) {
-  expect_refused("llama", ErrorKind::kCorrupt, "'model.layers.0.self_attn.k_proj.weight' has shape [32, 16], the config asks for [16, 32]",
+  expect_refused("llama", ErrorKind::kCorrupt,
+                 "'model.layers.0.self_attn.k_proj.weight' has shape [32, 16], the config asks for [16, 32]",
                  [](EditableWeights& weights) {
                    auto& tensor = weights.at("model.layers.0.self_attn.k_proj.weight");
                    tensor.shape = {32, 16};
@@ -162,18 +163,18 @@ TEST(Weights, AValueThatIsNotFiniteIsFoundAtLoading) {
 }
 
 TEST(Weights, ATensorWithoutAPlaceIsRefused) {
-  expect_refused("llama", ErrorKind::kUnsupported, "model.layers.0.self_attn.q_proj.bias", [](EditableWeights& weights) {
-    weights.add("model.layers.0.self_attn.q_proj.bias", {32}, std::vector<float>(32));
-  });
+  expect_refused("llama", ErrorKind::kUnsupported, "model.layers.0.self_attn.q_proj.bias",
+                 [](EditableWeights& weights) {
+                   weights.add("model.layers.0.self_attn.q_proj.bias", {32}, std::vector<float>(32));
+                 });
   const Edited edited = editable("llama");
   edited.weights->add("model.layers.0.self_attn.rotary_emb.inv_freq", {4}, std::vector<float>(4));
   EXPECT_NO_THROW(logits_of(edited.files));
 }
 
 TEST(Weights, AnIntegerTensorIsRefused) {
-  expect_refused("llama", ErrorKind::kUnsupported, "I32", [](EditableWeights& weights) {
-    weights.at("model.norm.weight").view.dtype = DType::kI32;
-  });
+  expect_refused("llama", ErrorKind::kUnsupported, "I32",
+                 [](EditableWeights& weights) { weights.at("model.norm.weight").view.dtype = DType::kI32; });
 }
 
 // The same model as a GGUF file holds it: other names, rows of Q and K in interleaved order.
