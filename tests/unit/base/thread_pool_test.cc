@@ -64,9 +64,8 @@ TEST(ThreadPool, NestedCallsRunInlineOnTheSameWorker) {
 TEST(ThreadPool, ABodyMayUseAnotherPool) {
   ThreadPool outer(2), inner(2);
   std::atomic<int> total{0};
-  outer.parallel_for(8, 1, [&](int64_t, int64_t, int) {
-    inner.parallel_for(8, 1, [&](int64_t, int64_t, int) { ++total; });
-  });
+  outer.parallel_for(8, 1,
+                     [&](int64_t, int64_t, int) { inner.parallel_for(8, 1, [&](int64_t, int64_t, int) { ++total; }); });
   EXPECT_EQ(total, 64);
 }
 
@@ -101,7 +100,8 @@ TEST(ThreadPool, AnExceptionInANestedCallCrossesBothLoops) {
   ThreadPool pool(2);
   EXPECT_THROW(pool.parallel_for(4, 1,
                                  [&](int64_t, int64_t, int) {
-                                   pool.parallel_for(4, 1, [](int64_t, int64_t, int) { throw std::logic_error("deep"); });
+                                   pool.parallel_for(4, 1,
+                                                     [](int64_t, int64_t, int) { throw std::logic_error("deep"); });
                                  }),
                std::logic_error);
 }
