@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "train/nets/loops.h"
+#include "base/error.h"
 
 namespace pent::train {
 namespace {
@@ -33,7 +33,7 @@ struct UpdateRates {
   float gradient_scale, beta1, beta2, step_size, inverse_bias2, epsilon, decay, average;
 };
 
-PENT_VECTOR_CLONES void update(float* w, const float* g, float* m, float* v, float* ema, int64_t n, const UpdateRates& r) {
+void update(float* w, const float* g, float* m, float* v, float* ema, int64_t n, const UpdateRates& r) {
   for (int64_t i = 0; i < n; ++i) {
     const float gradient = g[i] * r.gradient_scale;
     m[i] = r.beta1 * m[i] + (1 - r.beta1) * gradient;

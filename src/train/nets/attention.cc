@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "train/nets/loops.h"
 #include "train/nets/ops.h"
+#include "train/nets/rows.h"
 
 namespace pent::train {
 namespace {
@@ -13,55 +13,6 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::tensor_list;
-
-// One head's row, rotated by the angles of its position (direction -1: back), or only copied when cosines is null.
-template <typename T>
-PENT_VECTOR_CLONES void rotate_row(const T* in, const float* cosines, float direction, int64_t head_dim, T* out) {
-  const int64_t half = head_dim / 2;
-  if (cosines == nullptr) {
-    for (int64_t i = 0; i < head_dim; ++i) out[i] = in[i];
-    return;
-  }
-  const float* sines = cosines + half;
-  for (int64_t i = 0; i < half; ++i) {
-    const float a = load(in[i]), b = load(in[i + half]), s = direction * sines[i];
-    store(&out[i], a * cosines[i] - b * s);
-    store(&out[i + half], b * cosines[i] + a * s);
-  }
-}
-
-// Row of scores to probabilities, in place; keys from `limit` on get 0.
-template <typename T>
-PENT_VECTOR_CLONES void softmax_row(T* row, int64_t limit, int64_t length, float scale) {
-  float peak = -INFINITY;
-  for (int64_t i = 0; i < limit; ++i) {
-    const float z = load(row[i]);
-    peak = z > peak ? z : peak;
-  }
-  float lanes[16] = {};
-  float tail = 0;
-  for (int64_t i = 0; i + 16 <= limit; i += 16)
-    for (int j = 0; j < 16; ++j) lanes[j] += fast_exp((load(row[i + j]) - peak) * scale);
-  for (int64_t i = limit & ~int64_t{15}; i < limit; ++i) tail += fast_exp((load(row[i]) - peak) * scale);
-  float total = tail;
-  for (float lane : lanes) total += lane;
-  const float inverse = 1.0f / total;
-  for (int64_t i = 0; i < limit; ++i) store(&row[i], fast_exp((load(row[i]) - peak) * scale) * inverse);
-  for (int64_t i = limit; i < length; ++i) store(&row[i], 0.0f);
-}
-
-// dscores = scale * p * (dp - sum(p dp)), written over dp.
-template <typename T>
-PENT_VECTOR_CLONES void softmax_row_backward(const T* p, T* dp, int64_t length, float scale) {
-  float lanes[16] = {};
-  float tail = 0;
-  for (int64_t i = 0; i + 16 <= length; i += 16)
-    for (int j = 0; j < 16; ++j) lanes[j] += load(p[i + j]) * load(dp[i + j]);
-  for (int64_t i = length & ~int64_t{15}; i < length; ++i) tail += load(p[i]) * load(dp[i]);
-  float dot = tail;
-  for (float lane : lanes) dot += lane;
-  for (int64_t i = 0; i < length; ++i) store(&dp[i], load(p[i]) * (load(dp[i]) - dot) * scale);
-}
 
 // Moves one group of heads between rows [batch length, stride] (heads at column `offset`) and [batch heads, length,
 // head_dim]. `rope` null: no rotation.
@@ -75,7 +26,7 @@ void gather_heads(T* rows, int64_t stride, int64_t offset, int64_t heads, const 
       for (int64_t h = 0; h < heads; ++h) {
         T* wide = rows + row * stride + offset + h * s.head_dim;
         T* narrow = packed + ((b * heads + h) * s.length + l) * s.head_dim;
-        rotate_row<T>(into_rows ? narrow : wide, cosines, direction, s.head_dim, into_rows ? wide : narrow);
+        row_loops<T>().rotate(into_rows ? narrow : wide, cosines, direction, s.head_dim, into_rows ? wide : narrow);
       }
     }
   });
@@ -109,7 +60,7 @@ struct Pass {
       for (int64_t row = begin; row < end; ++row) {
         const int64_t b = row / (s.heads * s.length), l = row % s.length;
         const int64_t seen = s.causal ? std::min<int64_t>(lengths[b], l + 1) : lengths[b];
-        softmax_row<T>(z + row * s.length, seen, s.length, scale);
+        row_loops<T>().softmax(z + row * s.length, seen, s.length, scale);
       }
     });
   }
@@ -117,7 +68,7 @@ struct Pass {
     const float scale = 1.0f / std::sqrt(static_cast<float>(s.head_dim));
     at::parallel_for(0, s.batch * s.heads * s.length, 16, [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row)
-        softmax_row_backward<T>(at(p) + row * s.length, at(dp) + row * s.length, s.length, scale);
+        row_loops<T>().softmax_backward(at(p) + row * s.length, at(dp) + row * s.length, s.length, scale);
     });
   }
 };

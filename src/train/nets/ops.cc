@@ -2,11 +2,9 @@
 // summed over chunks of rows whose borders do not depend on the thread count.
 #include "train/nets/ops.h"
 
-#include <cmath>
-#include <cstring>
 
 #include "base/error.h"
-#include "train/nets/loops.h"
+#include "train/nets/rows.h"
 
 namespace pent::train {
 namespace {
@@ -32,67 +30,14 @@ T* data(const Tensor& tensor) {
   return tensor.defined() && tensor.numel() > 0 ? static_cast<T*>(tensor.data_ptr()) : nullptr;
 }
 
-struct DropoutBits {
-  explicit DropoutBits(const Dropout& dropout)
-      : low(static_cast<uint32_t>(dropout.key)),
-        high(static_cast<uint32_t>(dropout.key >> 32)),
-        threshold(static_cast<uint32_t>(dropout.p * 4294967296.0)),
-        scale(1.0f / (1.0f - dropout.p)) {}
-  uint32_t low, high, threshold;
-  float scale;
-};
+DropoutBits dropout_bits(const Dropout& dropout) {
+  return {.low = static_cast<uint32_t>(dropout.key),
+          .high = static_cast<uint32_t>(dropout.key >> 32),
+          .threshold = static_cast<uint32_t>(dropout.p * 4294967296.0),
+          .scale = 1.0f / (1.0f - dropout.p)};
+}
 
 // ---- add + RMSNorm -------------------------------------------------------------------------------------------------
-
-template <typename T>
-PENT_VECTOR_CLONES void norm_row(const float* residual, const T* branch, const float* weight, int64_t d, float eps,
-                                 const DropoutBits* drop, uint32_t index, float* sum_out, T* normed, float* inverse_rms) {
-  if (branch == nullptr) {
-    std::memcpy(sum_out, residual, sizeof(float) * d);
-  } else if (drop == nullptr) {
-    for (int64_t i = 0; i < d; ++i) sum_out[i] = residual[i] + load(branch[i]);
-  } else {
-    for (int64_t i = 0; i < d; ++i)
-      sum_out[i] = residual[i] + load(branch[i]) * keep_scale(drop->low, drop->high, index + static_cast<uint32_t>(i),
-                                                              drop->threshold, drop->scale);
-  }
-  float lanes[16] = {};
-  for (int64_t i = 0; i + 16 <= d; i += 16)
-    for (int j = 0; j < 16; ++j) lanes[j] += sum_out[i + j] * sum_out[i + j];
-  double squares = 0;
-  for (float lane : lanes) squares += lane;
-  for (int64_t i = d & ~int64_t{15}; i < d; ++i) squares += sum_out[i] * sum_out[i];
-  const float r = static_cast<float>(1.0 / std::sqrt(squares / static_cast<double>(d) + eps));
-  *inverse_rms = r;
-  for (int64_t i = 0; i < d; ++i) store(&normed[i], sum_out[i] * r * weight[i]);
-}
-
-template <typename T>
-PENT_VECTOR_CLONES void norm_row_backward(const float* x, const T* dy, const float* dx_through, const float* weight,
-                                          int64_t d, float r, const DropoutBits* drop, uint32_t index, float* dx, T* dbranch,
-                                          float* dweight) {
-  float lanes[16] = {};
-  float tail = 0;
-  for (int64_t i = 0; i + 16 <= d; i += 16)
-    for (int j = 0; j < 16; ++j) lanes[j] += load(dy[i + j]) * weight[i + j] * x[i + j];
-  for (int64_t i = d & ~int64_t{15}; i < d; ++i) tail += load(dy[i]) * weight[i] * x[i];
-  double dot = tail;
-  for (float lane : lanes) dot += lane;
-  const float c = static_cast<float>(dot * r * r * r / static_cast<double>(d));
-  for (int64_t i = 0; i < d; ++i) {
-    const float g = load(dy[i]);
-    dweight[i] += g * x[i] * r;
-    dx[i] = (dx_through == nullptr ? 0.0f : dx_through[i]) + g * weight[i] * r - x[i] * c;
-  }
-  if (dbranch == nullptr) return;
-  if (drop == nullptr) {
-    for (int64_t i = 0; i < d; ++i) store(&dbranch[i], dx[i]);
-  } else {
-    for (int64_t i = 0; i < d; ++i)
-      store(&dbranch[i], dx[i] * keep_scale(drop->low, drop->high, index + static_cast<uint32_t>(i), drop->threshold, drop->scale));
-  }
-}
-
 
 struct AddRmsNorm : Function<AddRmsNorm> {
   static tensor_list forward(AutogradContext* ctx, const Tensor& residual, const Tensor& branch, const Tensor& weight,
@@ -103,9 +48,10 @@ struct AddRmsNorm : Function<AddRmsNorm> {
     Tensor sum = torch::empty_like(residual);
     Tensor normed = torch::empty({n, d}, residual.options().dtype(type));
     Tensor inverse_rms = torch::empty({n}, residual.options());
-    const DropoutBits bits(dropout);
+    const DropoutBits bits = dropout_bits(dropout);
     with_dtype(type, [&](auto element) {
       using T = decltype(element);
+      const RowLoops<T>& loops = row_loops<T>();
       const float* in = data<float>(residual);
       const T* add = data<T>(branch);
       const float* w = data<float>(weight);
@@ -114,7 +60,7 @@ struct AddRmsNorm : Function<AddRmsNorm> {
       float* r = data<float>(inverse_rms);
       at::parallel_for(0, n, kRowGrain, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i)
-          norm_row<T>(in + i * d, add ? add + i * d : nullptr, w, d, static_cast<float>(eps), p > 0 ? &bits : nullptr,
+          loops.norm(in + i * d, add ? add + i * d : nullptr, w, d, static_cast<float>(eps), p > 0 ? &bits : nullptr,
                       static_cast<uint32_t>(i * d), out + i * d, y + i * d, r + i);
       });
     });
@@ -130,7 +76,7 @@ struct AddRmsNorm : Function<AddRmsNorm> {
     const Tensor &x = saved[0], &weight = saved[1], &inverse_rms = saved[2];
     const int64_t n = x.size(0), d = x.size(1);
     const double p = ctx->saved_data["p"].toDouble();
-    const DropoutBits bits(Dropout{static_cast<float>(p), static_cast<uint64_t>(ctx->saved_data["key"].toInt())});
+    const DropoutBits bits = dropout_bits(Dropout{static_cast<float>(p), static_cast<uint64_t>(ctx->saved_data["key"].toInt())});
     const Tensor through = grads[0].defined() ? grads[0].contiguous() : Tensor();
     const Tensor dy = grads[1].contiguous();
     Tensor dx = torch::empty_like(x);
@@ -140,6 +86,7 @@ struct AddRmsNorm : Function<AddRmsNorm> {
     Tensor partial = torch::zeros({chunks, d}, x.options());
     with_dtype(dy.scalar_type(), [&](auto element) {
       using T = decltype(element);
+      const RowLoops<T>& loops = row_loops<T>();
       const float* xs = data<float>(x);
       const T* g = data<T>(dy);
       const float* pass = data<float>(through);
@@ -150,7 +97,7 @@ struct AddRmsNorm : Function<AddRmsNorm> {
       float* sums = data<float>(partial);
       at::parallel_for(0, chunks, 1, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin * kRowGrain; i < std::min(end * kRowGrain, n); ++i)
-          norm_row_backward<T>(xs + i * d, g + i * d, pass ? pass + i * d : nullptr, w, d, r[i], p > 0 ? &bits : nullptr,
+          loops.norm_backward(xs + i * d, g + i * d, pass ? pass + i * d : nullptr, w, d, r[i], p > 0 ? &bits : nullptr,
                                static_cast<uint32_t>(i * d), out + i * d, branch_out ? branch_out + i * d : nullptr,
                                sums + i / kRowGrain * d);
       });
@@ -176,41 +123,19 @@ struct Linear : Function<Linear> {
 
 // ---- SwiGLU --------------------------------------------------------------------------------------------------------
 
-template <typename T>
-PENT_VECTOR_CLONES void swiglu_row(const T* gate, const T* up, int64_t f, const DropoutBits* drop, uint32_t index, T* out) {
-  for (int64_t i = 0; i < f; ++i) {
-    const float g = load(gate[i]);
-    store(&out[i], g / (1.0f + fast_exp(-g)) * load(up[i]));
-  }
-  if (drop == nullptr) return;
-  for (int64_t i = 0; i < f; ++i)
-    store(&out[i], load(out[i]) * keep_scale(drop->low, drop->high, index + static_cast<uint32_t>(i), drop->threshold, drop->scale));
-}
-
-template <typename T>
-PENT_VECTOR_CLONES void swiglu_row_backward(const T* gate, const T* up, const T* dy, int64_t f, const DropoutBits* drop,
-                                            uint32_t index, T* dgate, T* dup) {
-  for (int64_t i = 0; i < f; ++i) {
-    const float keep = drop == nullptr ? 1.0f : keep_scale(drop->low, drop->high, index + static_cast<uint32_t>(i), drop->threshold, drop->scale);
-    const float g = load(gate[i]), u = load(up[i]), d = load(dy[i]) * keep;
-    const float s = 1.0f / (1.0f + fast_exp(-g));
-    store(&dgate[i], d * u * s * (1.0f + g * (1.0f - s)));
-    store(&dup[i], d * g * s);
-  }
-}
-
 struct SwiGlu : Function<SwiGlu> {
   static Tensor forward(AutogradContext* ctx, const Tensor& gate_up, double p, int64_t key) {
     const int64_t n = gate_up.size(0), f = gate_up.size(1) / 2;
-    const DropoutBits bits(Dropout{static_cast<float>(p), static_cast<uint64_t>(key)});
+    const DropoutBits bits = dropout_bits(Dropout{static_cast<float>(p), static_cast<uint64_t>(key)});
     Tensor out = torch::empty({n, f}, gate_up.options());
     with_dtype(gate_up.scalar_type(), [&](auto element) {
       using T = decltype(element);
+      const RowLoops<T>& loops = row_loops<T>();
       const T* in = data<T>(gate_up);
       T* y = data<T>(out);
       at::parallel_for(0, n, kRowGrain, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i)
-          swiglu_row<T>(in + 2 * i * f, in + (2 * i + 1) * f, f, p > 0 ? &bits : nullptr, static_cast<uint32_t>(i * f), y + i * f);
+          loops.swiglu(in + 2 * i * f, in + (2 * i + 1) * f, f, p > 0 ? &bits : nullptr, static_cast<uint32_t>(i * f), y + i * f);
       });
     });
     ctx->save_for_backward({gate_up});
@@ -223,16 +148,17 @@ struct SwiGlu : Function<SwiGlu> {
     const Tensor dy = grads[0].contiguous();
     const int64_t n = gate_up.size(0), f = gate_up.size(1) / 2;
     const double p = ctx->saved_data["p"].toDouble();
-    const DropoutBits bits(Dropout{static_cast<float>(p), static_cast<uint64_t>(ctx->saved_data["key"].toInt())});
+    const DropoutBits bits = dropout_bits(Dropout{static_cast<float>(p), static_cast<uint64_t>(ctx->saved_data["key"].toInt())});
     Tensor out = torch::empty_like(gate_up);
     with_dtype(gate_up.scalar_type(), [&](auto element) {
       using T = decltype(element);
+      const RowLoops<T>& loops = row_loops<T>();
       const T* in = data<T>(gate_up);
       const T* g = data<T>(dy);
       T* dx = data<T>(out);
       at::parallel_for(0, n, kRowGrain, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i)
-          swiglu_row_backward<T>(in + 2 * i * f, in + (2 * i + 1) * f, g + i * f, f, p > 0 ? &bits : nullptr,
+          loops.swiglu_backward(in + 2 * i * f, in + (2 * i + 1) * f, g + i * f, f, p > 0 ? &bits : nullptr,
                                  static_cast<uint32_t>(i * f), dx + 2 * i * f, dx + (2 * i + 1) * f);
       });
     });
@@ -256,28 +182,6 @@ struct Embed : Function<Embed> {
 
 // ---- cross-entropy -------------------------------------------------------------------------------------------------
 
-// Turns a row of logits into weight * (softmax - onehot) in place; returns -log softmax[target].
-template <typename T>
-PENT_VECTOR_CLONES float cross_entropy_row(T* logits, int64_t v, int64_t target, float weight) {
-  float peak = -INFINITY;
-  for (int64_t i = 0; i < v; ++i) {
-    const float z = load(logits[i]);
-    peak = z > peak ? z : peak;
-  }
-  const float wanted = load(logits[target]);
-  float lanes[16] = {};
-  float tail = 0;
-  for (int64_t i = 0; i + 16 <= v; i += 16)
-    for (int j = 0; j < 16; ++j) lanes[j] += fast_exp(load(logits[i + j]) - peak);
-  for (int64_t i = v & ~int64_t{15}; i < v; ++i) tail += fast_exp(load(logits[i]) - peak);
-  double total = tail;
-  for (float lane : lanes) total += lane;
-  const float scale = static_cast<float>(weight / total);
-  for (int64_t i = 0; i < v; ++i) store(&logits[i], fast_exp(load(logits[i]) - peak) * scale);
-  store(&logits[target], fast_exp(wanted - peak) * scale - weight);
-  return static_cast<float>(std::log(total)) + peak - wanted;
-}
-
 struct CrossEntropy : Function<CrossEntropy> {
   static tensor_list forward(AutogradContext* ctx, const Tensor& hidden, const Tensor& table, const Tensor& targets,
                              const Tensor& weights) {
@@ -290,9 +194,10 @@ struct CrossEntropy : Function<CrossEntropy> {
     float* loss = data<float>(losses);
     with_dtype(hidden.scalar_type(), [&](auto element) {
       using T = decltype(element);
+      const RowLoops<T>& loops = row_loops<T>();
       T* z = data<T>(logits);
       at::parallel_for(0, n, 8, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) loss[i] = cross_entropy_row<T>(z + i * v, v, target[i], weight[i]);
+        for (int64_t i = begin; i < end; ++i) loss[i] = loops.cross_entropy(z + i * v, v, target[i], weight[i]);
       });
     });
     double total = 0;

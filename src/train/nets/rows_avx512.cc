@@ -1,0 +1,3 @@
+// The row loops for one instruction set; see rows.h.
+#define PENT_ROWS_SET(suffix) rows_avx512##suffix
+#include "train/nets/rows_body.h"
