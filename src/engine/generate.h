@@ -13,15 +13,15 @@
 namespace pent {
 
 struct Generation {
-  std::string text;                  // up to the first stop, special tokens left out
-  std::vector<int32_t> token_ids;    // of the completion, stop token excluded
-  std::string finish_reason;         // "stop", "length", "deadline", "cancelled"
+  std::string text;                // up to the first stop, special tokens left out
+  std::vector<int32_t> token_ids;  // of the completion, stop token excluded
+  std::string finish_reason;       // "stop", "length", "deadline", "cancelled"
   int prompt_tokens = 0;
   int completion_tokens = 0;
   int nfe = 0;
   double seconds = 0;
   double seconds_to_first_committed = 0;
-  std::string mode;                  // "diffusion" or "ar"
+  std::string mode;  // "diffusion" or "ar"
   std::string preset;
   uint64_t seed = 0;
   uint32_t n_index = 0;
@@ -33,7 +33,7 @@ struct Generation {
 // and an autoregressive one starts from its end-of-text token (refused if it has neither).
 //
 // When options.preset is empty, what the caller left unset comes from the model's generation_config.json (temperature, top_p,
-// top_k, do_sample, max_new_tokens; for diffusion also steps, block_length, threshold), then from its default preset.
+// top_k, do_sample, max_new_tokens; for diffusion also steps, block_length, threshold, remasking), then from its default preset.
 Generation generate(Model& model, const std::vector<TokenId>& prompt, const GenerationOptions& options,
                     const TraceSink& trace = {}, const CancelToken* cancel = nullptr);
 
@@ -44,8 +44,9 @@ struct BatchItem {
   uint64_t seed = 0;
   uint32_t n_index = 0;
 };
-std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem>& items, const GenerationOptions& options,
-                                       int width, const TraceSink& trace = {}, const CancelToken* cancel = nullptr);
+std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem>& items,
+                                       const GenerationOptions& options, int width, const TraceSink& trace = {},
+                                       const CancelToken* cancel = nullptr);
 
 // The parameters generate() uses for these options and a prompt of this length, every default filled in.
 SamplingParams resolved_params(const Model& model, const GenerationOptions& options, int prompt_tokens);
@@ -61,16 +62,16 @@ std::vector<TokenId> make_prompt(const Model& model, const std::vector<ChatMessa
 // BOS, or the chat template's opening with `system` when that is given. All holes are written together, as one block unless
 // block_length says otherwise; special tokens are banned in them. Masked diffusion models only.
 struct FilledHole {
-  std::string name;       // given, or "1", "2", … in order
+  std::string name;  // given, or "1", "2", … in order
   std::string text;
   int tokens = 0;
-  std::string finish;     // "filled", "cancelled", "deadline"
+  std::string finish;  // "filled", "cancelled", "deadline"
 };
 struct Filling {
-  Generation generation;               // text: the whole filled text
+  Generation generation;  // text: the whole filled text
   std::vector<FilledHole> holes;
 };
-Filling fill(Model& model, const std::string& text_with_holes, const GenerationOptions& options, const std::string& system = {},
-             const TraceSink& trace = {}, const CancelToken* cancel = nullptr);
+Filling fill(Model& model, const std::string& text_with_holes, const GenerationOptions& options,
+             const std::string& system = {}, const TraceSink& trace = {}, const CancelToken* cancel = nullptr);
 
 }  // namespace pent

@@ -12,7 +12,8 @@ namespace {
 std::optional<int> get_small_int(const Json& object, const char* key, const std::string& where) {
   const auto value = get_int(object, key, where);
   if (!value) return std::nullopt;
-  return static_cast<int>(std::clamp<int64_t>(*value, std::numeric_limits<int>::min(), std::numeric_limits<int>::max()));
+  return static_cast<int>(
+      std::clamp<int64_t>(*value, std::numeric_limits<int>::min(), std::numeric_limits<int>::max()));
 }
 
 }  // namespace
@@ -34,6 +35,12 @@ GenerationOptions with_model_defaults(const Model& model, GenerationOptions opti
   }
   if (!model.denoiser->spec().is_diffusion()) return options;
   keep(options.block_length, get_small_int(config, "block_length", where));
+  if (const auto remasking = get_string(config, "remasking", where); remasking && !options.score) {
+    if (*remasking != "low_confidence" && *remasking != "random")
+      throw error(ErrorKind::kUnsupported, "{}: remasking '{}' is neither 'low_confidence' nor 'random'", where,
+                  printable(*remasking));
+    options.score = *remasking == "random" ? "random" : "prob";
+  }
   if (!options.steps && !options.steps_per_block && !options.threshold) {
     options.threshold = get_number(config, "threshold", where);
     if (!options.threshold) options.steps = get_small_int(config, "steps", where);
@@ -41,7 +48,8 @@ GenerationOptions with_model_defaults(const Model& model, GenerationOptions opti
   return options;
 }
 
-CutText completion_text(const Tokenizer& tokenizer, std::span<const TokenId> tokens, const std::vector<std::string>& stops) {
+CutText completion_text(const Tokenizer& tokenizer, std::span<const TokenId> tokens,
+                        const std::vector<std::string>& stops) {
   const auto decode = [&](size_t count) {
     return tokenizer.decode(std::vector<TokenId>(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(count)),
                             /*skip_special=*/true);

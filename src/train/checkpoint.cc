@@ -86,6 +86,7 @@ Json generation_json(const ModelCard& card) {
   if (card.spec.is_diffusion()) {
     c["block_length"] = g.block_length;
     c["steps"] = g.steps;
+    c["remasking"] = g.remasking;
   }
   return c;
 }

@@ -205,6 +205,7 @@ void read_run(Section& top, Recipe& r) {
   generation.read("steps", r.generation.steps, 1, 1 << 20);
   generation.read("max_tokens", r.generation.max_tokens, 1, 1 << 20);
   generation.read("temperature", r.generation.temperature, 0, 100);
+  generation.read("remasking", r.generation.remasking, {"low_confidence", "random"});
   generation.refuse_unknown();
 }
 

@@ -80,6 +80,7 @@ struct Recipe {
     std::string prompt;  // what the run ends with a sample of
     int block_length = 32, steps = 128, max_tokens = 256;
     double temperature = 0.7;
+    std::string remasking = "low_confidence";  // or "random": which cells are decided first (LLaDA's two ways)
   } generation;
 
   std::vector<SourceRecipe> sources;
