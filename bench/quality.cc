@@ -3,6 +3,8 @@
 // Samples for twenty openings and seeds 1 … N are judged by another model: perplexity, read together with unigram entropy.
 // With --fill: held-out texts with one sentence cut out, filled by the model or by a random sentence of that length; the judge
 // says which it finds likelier. One JSON document on stdout, progress on stderr. Everything is seeded.
+#include "eval/quality.h"
+
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <cstdio>
@@ -16,7 +18,6 @@
 #include "engine/generate.h"
 #include "eval/infilling.h"
 #include "eval/openings.h"
-#include "eval/quality.h"
 #include "sample/preset.h"
 
 namespace pent {
@@ -91,7 +92,9 @@ class Quality {
     for (const std::string& twin : args_.twins) models.push_back(judge_samples(twin, args_.ar));
     Json json = {{"openings", kStoryOpenings.size()}, {"seeds", args_.seeds}};
     for (size_t twin = 1; twin < models.size(); ++twin) {
-      const auto ratio = [&](const char* key) { return models[0][key].get<double>() / models[twin][key].get<double>(); };
+      const auto ratio = [&](const char* key) {
+        return models[0][key].get<double>() / models[twin][key].get<double>();
+      };
       json["ratios"].push_back({{"to", models[twin]["model"]},
                                 {"judge_perplexity", ratio("judge_perplexity")},
                                 {"unigram_entropy", ratio("unigram_entropy")},
@@ -110,9 +113,11 @@ class Quality {
         items.push_back({make_prompt(model, std::string(opening), {}, /*raw=*/false), static_cast<uint64_t>(seed), 0});
     size_t ended = 0, done = 0;
     const TraceSink progress = [&](const TraceEvent& event) {
-      if (event.kind == TraceEvent::Kind::kEnd && ++done % 20 == 0) say(fmt::format("{}: {} of {}", name, done, items.size()));
+      if (event.kind == TraceEvent::Kind::kEnd && ++done % 20 == 0)
+        say(fmt::format("{}: {} of {}", name, done, items.size()));
     };
-    const std::vector<Generation> answers = generate_batch(model, items, options, args_.width, progress, &interrupt_token());
+    const std::vector<Generation> answers =
+        generate_batch(model, items, options, args_.width, progress, &interrupt_token());
     if (interrupt_token().cancelled()) throw error(ErrorKind::kCancelled, "interrupted");
     std::vector<std::string> texts;
     int64_t tokens = 0, nfe = 0;
@@ -153,8 +158,10 @@ class Quality {
   Json compare_fillings() {
     if (heldout_.empty()) throw error(ErrorKind::kInvalidArgument, "--fill needs --heldout FILE with texts in it");
     Model model = load_model(args_.model, {}, pool_);
-    const int room = model.denoiser->spec().max_positions - 8;  // sentences are tokenised apart: a few tokens may come on top
-    const std::vector<InfillingTask> tasks = make_infilling_tasks(heldout_, *model.tokenizer, room, args_.fillings, /*seed=*/1);
+    const int room =
+        model.denoiser->spec().max_positions - 8;  // sentences are tokenised apart: a few tokens may come on top
+    const std::vector<InfillingTask> tasks =
+        make_infilling_tasks(heldout_, *model.tokenizer, room, args_.fillings, /*seed=*/1);
     // Greedy, one token per forward: the likeliest sentence the model can think of.
     const GenerationOptions options{.preset = "llada", .steps_per_block = room, .temperature = 0.0, .seed = 1};
     std::vector<std::string> filled, random, original;
@@ -164,7 +171,8 @@ class Quality {
       random.push_back(task.with(task.random));
       original.push_back(task.with(task.original));
       if (samples_.is_open())
-        samples_ << to_json_line({{"filled", filled.back()}, {"random", task.random}, {"original", task.original}}) << '\n';
+        samples_ << to_json_line({{"filled", filled.back()}, {"random", task.random}, {"original", task.original}})
+                 << '\n';
       if (filled.size() % 20 == 0) say(fmt::format("fillings: {} of {}", filled.size(), tasks.size()));
     }
     const std::vector<double> ours = judge_texts(judge_, filled, args_.width).nll;
@@ -201,7 +209,9 @@ void define(CLI::App& app, Arguments& args) {
       ->check(CLI::Range(0, 1 << 20))
       ->capture_default_str();
   app.add_flag("--fill", args.fill, "infilling too");
-  app.add_option("--fillings", args.fillings, "how many texts to fill")->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  app.add_option("--fillings", args.fillings, "how many texts to fill")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
   app.add_option("--samples", args.samples_file, "write every sample to this file as JSON lines");
   app.add_option("--width", args.width, "sequences per forward")->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_option("--threads", args.threads, "0: all there are");

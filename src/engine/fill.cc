@@ -31,7 +31,8 @@ FillCanvas make_canvas(const Model& model, const std::vector<FillSegment>& segme
   int64_t holes = 0;
   for (const FillSegment& segment : segments) holes += segment.tokens;
   if (const int context = model.denoiser->spec().max_positions; holes > context)
-    throw error(ErrorKind::kInvalidArgument, "the holes have {} tokens together, but the model's context is {}", holes, context);
+    throw error(ErrorKind::kInvalidArgument, "the holes have {} tokens together, but the model's context is {}", holes,
+                context);
   made.hole_tokens = static_cast<int>(holes);
   made.canvas.append_fixed(opening(model, system));
   for (const FillSegment& segment : segments) {
@@ -47,7 +48,8 @@ FillCanvas make_canvas(const Model& model, const std::vector<FillSegment>& segme
 
 SamplingParams fill_params(const Model& model, const FillCanvas& made, GenerationOptions options) {
   if (options.max_tokens)
-    throw error(ErrorKind::kInvalidArgument, "--max-tokens has no meaning here: the holes say how many tokens are written");
+    throw error(ErrorKind::kInvalidArgument,
+                "--max-tokens has no meaning here: the holes say how many tokens are written");
   if (!options.stop.empty())
     throw error(ErrorKind::kInvalidArgument, "--stop has no meaning here: the holes say how many tokens are written");
   options.max_tokens = made.hole_tokens;
@@ -101,20 +103,21 @@ Filling collect(const Model& model, const Canvas& canvas, const std::vector<Fill
 
 }  // namespace
 
-Filling fill(Model& model, const std::string& text_with_holes, const GenerationOptions& options, const std::string& system,
-             const TraceSink& trace, const CancelToken* cancel) {
+Filling fill(Model& model, const std::string& text_with_holes, const GenerationOptions& options,
+             const std::string& system, const TraceSink& trace, const CancelToken* cancel) {
   const ModelSpec& spec = model.denoiser->spec();
   if (!spec.is_diffusion())
-    throw error(ErrorKind::kInvalidArgument,
-                "this model ({}) is autoregressive: it does not see the text behind a hole; use a masked diffusion model",
-                spec.family);
+    throw error(
+        ErrorKind::kInvalidArgument,
+        "this model ({}) is autoregressive: it does not see the text behind a hole; use a masked diffusion model",
+        spec.family);
   const std::vector<FillSegment> segments = parse_fill_template(text_with_holes);
   const FillCanvas made = make_canvas(model, segments, system);
   const SamplingParams params = fill_params(model, made, options);
   std::vector<std::unique_ptr<Sampler>> samplers;
   samplers.push_back(make_diffusion_sampler(made.canvas, params, /*stop_ids=*/{}));
-  const DecodeOutcome outcome =
-      decode(*model.denoiser, samplers, params, {.banned = banned_in_holes(model), .cancel = cancel, .trace = trace})[0];
+  const DecodeOutcome outcome = decode(*model.denoiser, samplers, params,
+                                       {.banned = banned_in_holes(model), .cancel = cancel, .trace = trace})[0];
   Filling filling = collect(model, samplers[0]->canvas(), segments, made.hole_begins, outcome.finish_reason);
   Generation& generation = filling.generation;
   generation.finish_reason = outcome.finish_reason;

@@ -29,15 +29,18 @@ FillSegment parse_hole(std::string_view inside, size_t position) {
   const bool other_kind = inside.starts_with('~') || hole.name == "choice" || hole.name == "regex" || length == "*" ||
                           length.find("..") != length.npos;
   if (other_kind)
-    throw error(ErrorKind::kUnsupported, "the hole [[{}]] at byte {} is of a kind this build cannot write; there are [[N]] and "
-                "[[name:N]], N tokens long", inside, position);
+    throw error(ErrorKind::kUnsupported,
+                "the hole [[{}]] at byte {} is of a kind this build cannot write; there are [[N]] and "
+                "[[name:N]], N tokens long",
+                inside, position);
   const auto [end, status] = std::from_chars(length.data(), length.data() + length.size(), hole.tokens);
   const bool is_number = status == std::errc() && end == length.data() + length.size();
   const bool has_colon = length.size() != inside.size();
   if (!is_number || hole.tokens < 1 || hole.tokens > kMaxHoleTokens || (has_colon && !is_name(hole.name)))
-    throw error(ErrorKind::kInvalidArgument,
-                "[[{}]] at byte {} is no hole; expected [[N]] or [[name:N]] with N from 1 to {} (write \\[[ for the text [[)",
-                inside, position, kMaxHoleTokens);
+    throw error(
+        ErrorKind::kInvalidArgument,
+        "[[{}]] at byte {} is no hole; expected [[N]] or [[name:N]] with N from 1 to {} (write \\[[ for the text [[)",
+        inside, position, kMaxHoleTokens);
   return hole;
 }
 
@@ -73,7 +76,8 @@ std::vector<FillSegment> parse_fill_template(std::string_view text) {
     } else if (rest.starts_with("[[")) {
       const size_t end = rest.find("]]");
       if (end == rest.npos)
-        throw error(ErrorKind::kInvalidArgument, "the hole at byte {} has no ]] (write \\[[ for the text [[)", position);
+        throw error(ErrorKind::kInvalidArgument, "the hole at byte {} has no ]] (write \\[[ for the text [[)",
+                    position);
       end_literal();
       segments.push_back(parse_hole(rest.substr(2, end - 2), position));
       position += end + 2;

@@ -12,9 +12,9 @@
 namespace pent {
 
 struct FillSegment {
-  std::string text;   // literal, if tokens is 0
-  std::string name;   // of the hole
-  int tokens = 0;     // of the hole
+  std::string text;  // literal, if tokens is 0
+  std::string name;  // of the hole
+  int tokens = 0;    // of the hole
 };
 
 // Literals and holes in order; literals are not empty. Throws kInvalidArgument for a malformed hole, a template without

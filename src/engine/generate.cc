@@ -28,7 +28,8 @@ std::vector<TokenId> or_start_token(std::vector<TokenId> prompt, const ModelSpec
               "the prompt is empty, and this model ({}) has no token to start from; give it a prompt", spec.family);
 }
 
-std::unique_ptr<Sampler> make_sampler(std::vector<TokenId> prompt, const SamplingParams& params, const ModelSpec& spec) {
+std::unique_ptr<Sampler> make_sampler(std::vector<TokenId> prompt, const SamplingParams& params,
+                                      const ModelSpec& spec) {
   if (!params.diffusion) return make_ar_sampler(std::move(prompt), params, spec.stop_ids);
   Canvas canvas(spec.mask_id);
   canvas.append_fixed(prompt);
@@ -61,8 +62,9 @@ Generation generate(Model& model, const std::vector<TokenId>& prompt, const Gene
   return generate_batch(model, {{prompt, options.seed, options.n_index}}, options, 1, trace, cancel)[0];
 }
 
-std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem>& items, const GenerationOptions& options,
-                                       int width, const TraceSink& trace, const CancelToken* cancel) {
+std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem>& items,
+                                       const GenerationOptions& options, int width, const TraceSink& trace,
+                                       const CancelToken* cancel) {
   const ModelSpec& spec = model.denoiser->spec();
   const Tokenizer& tokenizer = *model.tokenizer;
   std::vector<std::unique_ptr<Sampler>> samplers;
@@ -78,9 +80,12 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
   }
   std::vector<Generation> generations;
   if (items.empty()) return generations;
-  DecodeOptions decoding{.banned = unwritable_tokens(spec, tokenizer.size()), .width = width, .cancel = cancel, .trace = trace};
+  DecodeOptions decoding{
+      .banned = unwritable_tokens(spec, tokenizer.size()), .width = width, .cancel = cancel, .trace = trace};
   if (!options.stop.empty())
-    decoding.is_stopped = [&](std::span<const int32_t> tokens) { return completion_text(tokenizer, tokens, options.stop).stopped; };
+    decoding.is_stopped = [&](std::span<const int32_t> tokens) {
+      return completion_text(tokenizer, tokens, options.stop).stopped;
+    };
   const std::vector<DecodeOutcome> outcomes = decode(*model.denoiser, samplers, params[0], decoding);
   for (size_t i = 0; i < items.size(); ++i) {
     generations.push_back(make_generation(tokenizer, *samplers[i], params[i], outcomes[i], options.stop));
@@ -109,9 +114,9 @@ std::vector<TokenId> make_prompt(const Model& model, const std::vector<ChatMessa
     return model.tokenizer->encode(messages.back().content, /*add_special=*/true);
   }
   const ModelSpec& spec = model.denoiser->spec();
-  return model.tokenizer->encode(
-      model.chat_template->apply(messages, /*add_generation_prompt=*/true, special_token_text(model, "bos_token", spec.bos_id),
-                                 special_token_text(model, "eos_token", spec.eos_id)));
+  return model.tokenizer->encode(model.chat_template->apply(messages, /*add_generation_prompt=*/true,
+                                                            special_token_text(model, "bos_token", spec.bos_id),
+                                                            special_token_text(model, "eos_token", spec.eos_id)));
 }
 
 }  // namespace pent

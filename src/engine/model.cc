@@ -74,7 +74,8 @@ fs::path pick_gguf(const fs::path& snapshot, const std::string& quant) {
   std::vector<fs::path> matches;
   std::error_code ignored;  // an unreadable folder has no match
   for (const auto& entry : fs::directory_iterator(snapshot, ignored))
-    if (entry.path().extension() == ".gguf" && lower(entry.path().filename().string()).find(lower(quant)) != std::string::npos)
+    if (entry.path().extension() == ".gguf" &&
+        lower(entry.path().filename().string()).find(lower(quant)) != std::string::npos)
       matches.push_back(entry.path());
   if (matches.size() != 1)
     throw error(ErrorKind::kNotFound, "{}: {} .gguf files have '{}' in their name; expected one", snapshot.string(),
@@ -112,7 +113,8 @@ std::filesystem::path pent_home() {
 
 ModelFiles find_model(const std::string& reference, const std::vector<EmbeddedModel>& embedded) {
   if (reference.empty() && embedded.empty())
-    throw error(ErrorKind::kNotFound, "this build carries no model; name one with -m (a directory, a .gguf file, org/name)");
+    throw error(ErrorKind::kNotFound,
+                "this build carries no model; name one with -m (a directory, a .gguf file, org/name)");
   for (const EmbeddedModel& model : embedded)
     if (reference.empty() || model.name == reference) return open_model_files(model.files, model.name);
   if (is_there(reference)) return open_model_files(fs::path(reference));
@@ -136,12 +138,12 @@ Model load_model(const std::string& reference, const std::vector<EmbeddedModel>&
   model.name = reference.empty() ? embedded[0].name : reference;
   model.tokenizer = make_tokenizer(model.files);
   if (!model.files.chat_template.empty())
-    model.chat_template =
-        std::make_unique<ChatTemplate>(ChatTemplate::parse(model.files.chat_template, model.files.where + ": chat template"));
+    model.chat_template = std::make_unique<ChatTemplate>(
+        ChatTemplate::parse(model.files.chat_template, model.files.where + ": chat template"));
   model.denoiser = load_native(model.files, pool, options);
   if (model.tokenizer->size() > model.denoiser->spec().vocab_size)
-    throw error(ErrorKind::kCorrupt, "{}: the tokenizer has {} tokens, the model only {} rows for them", model.files.where,
-                model.tokenizer->size(), model.denoiser->spec().vocab_size);
+    throw error(ErrorKind::kCorrupt, "{}: the tokenizer has {} tokens, the model only {} rows for them",
+                model.files.where, model.tokenizer->size(), model.denoiser->spec().vocab_size);
   return model;
 }
 

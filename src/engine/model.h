@@ -15,10 +15,10 @@
 namespace pent {
 
 struct Model {
-  std::string name;                                  // as the user wrote it, or the embedded model's name
+  std::string name;  // as the user wrote it, or the embedded model's name
   ModelFiles files;
   std::shared_ptr<const Tokenizer> tokenizer;
-  std::unique_ptr<ChatTemplate> chat_template;       // null if it has none
+  std::unique_ptr<ChatTemplate> chat_template;  // null if it has none
   std::unique_ptr<Denoiser> denoiser;
 };
 

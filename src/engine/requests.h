@@ -21,6 +21,7 @@ struct CutText {
   size_t kept = 0;
   bool stopped = false;
 };
-CutText completion_text(const Tokenizer& tokenizer, std::span<const TokenId> tokens, const std::vector<std::string>& stops);
+CutText completion_text(const Tokenizer& tokenizer, std::span<const TokenId> tokens,
+                        const std::vector<std::string>& stops);
 
 }  // namespace pent

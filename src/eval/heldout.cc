@@ -49,7 +49,8 @@ std::vector<HeldOutText> parse_heldout(std::string_view lines, const std::string
     if (end > begin) {
       const std::string at = fmt::format("{}:{}", where, line);
       const Json json = parse_json(lines.substr(begin, end - begin), at, 8);
-      HeldOutText text{.prompt = get_required_string(json, "prompt", at), .text = get_required_string(json, "text", at)};
+      HeldOutText text{.prompt = get_required_string(json, "prompt", at),
+                       .text = get_required_string(json, "text", at)};
       text.is_story = text.prompt.find("story") != std::string::npos || text.prompt.find("tale") != std::string::npos;
       if (get_string(json, "finish", at).value_or("stop") == "length") {
         std::vector<std::string> sentences = split_sentences(text.text);

@@ -11,10 +11,10 @@
 namespace pent {
 
 struct InfillingTask {
-  std::string before, after;       // the text around the hole
-  std::string original;            // the sentence that was cut out
-  std::string random;              // a sentence of another text, as near in length as there is
-  int hole_tokens = 0;             // length of the original
+  std::string before, after;  // the text around the hole
+  std::string original;       // the sentence that was cut out
+  std::string random;         // a sentence of another text, as near in length as there is
+  int hole_tokens = 0;        // length of the original
   bool is_story = false;
 
   std::string with(const std::string& sentence) const { return before + sentence + after; }

@@ -54,7 +54,8 @@ LogLikelihood summarise(const std::vector<double>& group_sums, const std::vector
     const double deviation = (group_sums[g] - mean * group_sizes[g]) / draws * groups;
     squares += deviation * deviation;
   }
-  const double error = groups > 1 ? std::sqrt(squares / (groups - 1) / groups) : std::numeric_limits<double>::quiet_NaN();
+  const double error =
+      groups > 1 ? std::sqrt(squares / (groups - 1) / groups) : std::numeric_limits<double>::quiet_NaN();
   return {.log_prob = -mean, .standard_error = error, .tokens = tokens};
 }
 
@@ -107,7 +108,8 @@ std::vector<LogLikelihood> ar_log_likelihood(Denoiser& denoiser, std::span<const
         throw error(ErrorKind::kInvalidArgument,
                     "an autoregressive model cannot score a text without a token before it; give a context");
       std::vector<int32_t> tokens(item.context);
-      tokens.insert(tokens.end(), item.target.begin(), item.target.end() - 1);  // the last token predicts nothing scored
+      // The last token predicts nothing that is scored.
+      tokens.insert(tokens.end(), item.target.begin(), item.target.end() - 1);
       const auto first_row = static_cast<uint32_t>(plan.rows.size() + item.context.size() - 1);
       for (size_t i = 0; i < item.target.size(); ++i) {
         plan.head_rows.push_back(first_row + static_cast<uint32_t>(i));
@@ -129,7 +131,8 @@ std::vector<LogLikelihood> ar_log_likelihood(Denoiser& denoiser, std::span<const
 LogLikelihood diffusion_bound(Denoiser& denoiser, const ScoringItem& item, const BoundOptions& options) {
   check_item(denoiser, item);
   if (options.draws < 1 || options.width < 1)
-    throw error(ErrorKind::kInvalidArgument, "{} draws in passes of {}; expected at least 1", options.draws, options.width);
+    throw error(ErrorKind::kInvalidArgument, "{} draws in passes of {}; expected at least 1", options.draws,
+                options.width);
   const int n = static_cast<int>(item.target.size());
   if (n == 1) {
     const double loss = group_loss(denoiser, item, std::vector{1}, 0, options);
@@ -175,9 +178,8 @@ std::vector<int32_t> masked_positions(int n, int count, uint32_t draw, const Bou
                                                  .purpose = DrawPurpose::kNoise});
   std::vector<int32_t> positions(static_cast<size_t>(n));
   std::iota(positions.begin(), positions.end(), 0);
-  std::stable_sort(positions.begin(), positions.end(), [&](int32_t a, int32_t b) {
-    return keys[static_cast<size_t>(a)] < keys[static_cast<size_t>(b)];
-  });
+  std::stable_sort(positions.begin(), positions.end(),
+                   [&](int32_t a, int32_t b) { return keys[static_cast<size_t>(a)] < keys[static_cast<size_t>(b)]; });
   positions.resize(static_cast<size_t>(count));
   std::sort(positions.begin(), positions.end());
   return positions;

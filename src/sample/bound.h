@@ -26,10 +26,10 @@ struct LogLikelihood {
 std::vector<LogLikelihood> ar_log_likelihood(Denoiser& denoiser, std::span<const ScoringItem> items, int width = 1);
 
 struct BoundOptions {
-  int draws = 128;      // "mc_num"
-  int width = 16;       // draws per pass: one systematic group of mask counts
+  int draws = 128;  // "mc_num"
+  int width = 16;   // draws per pass: one systematic group of mask counts
   uint64_t seed = 0;
-  uint32_t n_index = 0; // keys the draws together with the seed: the same for the choices of one question
+  uint32_t n_index = 0;  // keys the draws together with the seed: the same for the choices of one question
 };
 
 // LLaDA's estimator (spec 20 §2.1): each draw masks exactly r target tokens, never the context, and weighs their negative

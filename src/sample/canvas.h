@@ -18,10 +18,10 @@ enum class CellState : uint8_t {
 std::string_view to_string(CellState state);
 
 struct Cell {
-  int32_t token = 0;           // what the model is shown: the mask id while masked
+  int32_t token = 0;  // what the model is shown: the mask id while masked
   CellState state = CellState::kMasked;
-  float confidence = 0;        // probability of the token when it was committed; 0 while masked
-  int32_t step = -1;           // denoising step that set it; -1 for fixed and masked cells
+  float confidence = 0;  // probability of the token when it was committed; 0 while masked
+  int32_t step = -1;     // denoising step that set it; -1 for fixed and masked cells
 };
 
 // Whether a cell is decided is its state, never `token == mask_id`: a prompt may contain the mask token (spec 20 §0.2).

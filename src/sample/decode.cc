@@ -39,7 +39,8 @@ class Decoding {
     request_.temperature = params.temperature;
     request_.top_k = params.top_k;
     request_.top_p = params.top_p;
-    for (const int32_t token : options.banned) request_.biases.push_back({token, -std::numeric_limits<float>::infinity()});
+    for (const int32_t token : options.banned)
+      request_.biases.push_back({token, -std::numeric_limits<float>::infinity()});
   }
 
   void start(Sampler& sampler, DecodeOutcome& outcome) {

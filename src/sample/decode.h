@@ -15,8 +15,8 @@
 namespace pent {
 
 struct DecodeOptions {
-  std::vector<int32_t> banned;   // tokens no cell may get
-  int width = 1;                 // sequences per pass; as one ends, the next takes its place
+  std::vector<int32_t> banned;  // tokens no cell may get
+  int width = 1;                // sequences per pass; as one ends, the next takes its place
   const CancelToken* cancel = nullptr;
   TraceSink trace;
   // True once the text of a completion contains a stop string; asked after every step. Empty: there are none.
@@ -24,7 +24,7 @@ struct DecodeOptions {
 };
 
 struct DecodeOutcome {
-  std::string finish_reason;     // "stop", "length", "deadline" (max_nfe reached counts as one), "cancelled"
+  std::string finish_reason;  // "stop", "length", "deadline" (max_nfe reached counts as one), "cancelled"
   int nfe = 0;
   double seconds = 0;
   double seconds_to_first_committed = 0;

@@ -121,13 +121,14 @@ class DiffusionSampler : public Sampler {
   size_t block_ = 0;
   size_t step_in_block_ = 0;
   int32_t first_generated_ = 0;
-  int32_t frontier_ = 0;       // first cell that is not final, or the stop token
+  int32_t frontier_ = 0;  // first cell that is not final, or the stop token
   bool stopped_ = false;
 };
 
 }  // namespace
 
-std::unique_ptr<Sampler> make_diffusion_sampler(Canvas canvas, const SamplingParams& params, std::vector<int32_t> stop_ids) {
+std::unique_ptr<Sampler> make_diffusion_sampler(Canvas canvas, const SamplingParams& params,
+                                                std::vector<int32_t> stop_ids) {
   return std::make_unique<DiffusionSampler>(std::move(canvas), params, std::move(stop_ids));
 }
 

@@ -10,20 +10,20 @@ namespace pent {
 
 // Invalid combinations are refused by resolve() (sample/preset.h) with the reason.
 struct GenerationOptions {
-  std::string preset;                       // empty: the model's default
-  std::optional<int> max_tokens;            // the canvas for full-attention models; the budget for AR
+  std::string preset;             // empty: the model's default
+  std::optional<int> max_tokens;  // the canvas for full-attention models; the budget for AR
   std::optional<int> block_length;
-  std::optional<int> steps;                 // a total
-  std::optional<int> steps_per_block;       // not both
+  std::optional<int> steps;            // a total
+  std::optional<int> steps_per_block;  // not both
   std::optional<double> threshold;
   std::optional<double> temperature, top_p;
   std::optional<int> top_k;
-  std::optional<std::string> score;         // prob | entropy | margin | random
+  std::optional<std::string> score;  // prob | entropy | margin | random
   std::optional<int> max_nfe;
   std::optional<double> deadline_ms;
-  uint64_t seed = 0;                        // <= 2^53
-  uint32_t n_index = 0;                     // which of the -n answers
-  std::vector<std::string> stop;            // stop strings
+  uint64_t seed = 0;              // <= 2^53
+  uint32_t n_index = 0;           // which of the -n answers
+  std::vector<std::string> stop;  // stop strings
 };
 
 }  // namespace pent

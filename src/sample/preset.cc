@@ -14,15 +14,22 @@ constexpr std::array kPresets = {
     Preset{.name = "llada",
            .summary = "masked diffusion: the most confident cells are committed on a fixed schedule, block by block",
            .source = "LLaDA (arXiv:2502.09992), low-confidence remasking; --score random for random remasking",
-           .diffusion = true, .max_tokens = 128, .block_length = 128, .steps = 128},
+           .diffusion = true,
+           .max_tokens = 128,
+           .block_length = 128,
+           .steps = 128},
     Preset{.name = "fast-dllm",
            .summary = "masked diffusion: every cell above a confidence threshold is committed at once, block by block",
            .source = "Fast-dLLM (arXiv:2505.22618), confidence-aware parallel decoding, without its caches",
-           .diffusion = true, .max_tokens = 256, .block_length = 32, .threshold = 0.9},
+           .diffusion = true,
+           .max_tokens = 256,
+           .block_length = 32,
+           .threshold = 0.9},
     Preset{.name = "ar",
            .summary = "autoregressive: one token after the other; greedy, or temperature, top-k and top-p",
            .source = "next-token sampling; nucleus: arXiv:1904.09751",
-           .diffusion = false, .max_tokens = 512},
+           .diffusion = false,
+           .max_tokens = 512},
 };
 
 template <typename T>
@@ -61,12 +68,13 @@ const Preset& choose_preset(const GenerationOptions& options, const ModelSpec& s
   }
   if (preset->diffusion && !spec.is_diffusion())
     throw error(ErrorKind::kInvalidArgument,
-                "preset '{}' is for masked diffusion models, but this one ({}) is autoregressive; use --preset ar", name,
-                spec.family);
+                "preset '{}' is for masked diffusion models, but this one ({}) is autoregressive; use --preset ar",
+                name, spec.family);
   if (!preset->diffusion && spec.is_diffusion())
-    throw error(ErrorKind::kInvalidArgument,
-                "preset '{}' is for autoregressive models, but this one ({}) is a masked diffusion model; use --preset {}",
-                name, spec.family, "llada");
+    throw error(
+        ErrorKind::kInvalidArgument,
+        "preset '{}' is for autoregressive models, but this one ({}) is a masked diffusion model; use --preset {}",
+        name, spec.family, "llada");
   return *preset;
 }
 
@@ -79,7 +87,8 @@ void refuse_for_ar(const GenerationOptions& options) {
   for (const auto& [option, given] : diffusion_only)
     if (given)
       throw error(ErrorKind::kInvalidArgument,
-                  "{} is for diffusion presets; an autoregressive model writes one token per forward, in order", option);
+                  "{} is for diffusion presets; an autoregressive model writes one token per forward, in order",
+                  option);
 }
 
 void resolve_parts(const GenerationOptions& options, const Preset& preset, SamplingParams& params) {
@@ -89,20 +98,23 @@ void resolve_parts(const GenerationOptions& options, const Preset& preset, Sampl
   const double threshold = options.threshold.value_or(preset.threshold);
   const bool by_threshold = options.threshold || preset.threshold > 0;
   if (by_threshold && steps_given)
-    throw error(ErrorKind::kInvalidArgument,
-                "{} cannot be combined with {}: a threshold decides by itself how many forwards are needed",
-                options.steps ? "--steps" : "--steps-per-block",
-                options.threshold ? "--threshold" : fmt::format("preset '{}', which commits by threshold", preset.name));
+    throw error(
+        ErrorKind::kInvalidArgument,
+        "{} cannot be combined with {}: a threshold decides by itself how many forwards are needed",
+        options.steps ? "--steps" : "--steps-per-block",
+        options.threshold ? "--threshold" : fmt::format("preset '{}', which commits by threshold", preset.name));
   if (options.score) {
     const auto score = parse_score(*options.score);
     if (!score)
-      throw error(ErrorKind::kInvalidArgument, "--score is '{}'; expected prob, entropy, margin or random", *options.score);
+      throw error(ErrorKind::kInvalidArgument, "--score is '{}'; expected prob, entropy, margin or random",
+                  *options.score);
     params.score = *score;
   }
   if (by_threshold && (params.score == ScoreKind::kEntropy || params.score == ScoreKind::kRandom))
-    throw error(ErrorKind::kInvalidArgument,
-                "--score {} cannot be combined with a threshold, which is compared with probabilities; use prob or margin",
-                to_string(params.score));
+    throw error(
+        ErrorKind::kInvalidArgument,
+        "--score {} cannot be combined with a threshold, which is compared with probabilities; use prob or margin",
+        to_string(params.score));
   params.block_length = std::min(options.block_length.value_or(preset.block_length), params.max_tokens);
   if (by_threshold) {
     params.threshold = threshold;
@@ -118,7 +130,8 @@ void resolve_parts(const GenerationOptions& options, const Preset& preset, Sampl
 std::span<const Preset> presets() { return kPresets; }
 
 const Preset* find_preset(std::string_view name) {
-  const auto found = std::find_if(kPresets.begin(), kPresets.end(), [&](const Preset& each) { return each.name == name; });
+  const auto found =
+      std::find_if(kPresets.begin(), kPresets.end(), [&](const Preset& each) { return each.name == name; });
   return found == kPresets.end() ? nullptr : &*found;
 }
 
@@ -128,10 +141,11 @@ SamplingParams resolve(const GenerationOptions& options, const ModelSpec& spec, 
   const int room = spec.max_positions - prompt_tokens;
   const int max_tokens = options.max_tokens.value_or(std::min(preset.max_tokens, room));
   if (room < 1 || max_tokens > room)
-    throw error(ErrorKind::kInvalidArgument,
-                "the prompt has {} tokens and {} are to be written, but the model's context is {}; shorten the prompt{}",
-                prompt_tokens, std::max(max_tokens, 1), spec.max_positions,
-                room < 1 ? "" : fmt::format(" or use --max-tokens {}", room));
+    throw error(
+        ErrorKind::kInvalidArgument,
+        "the prompt has {} tokens and {} are to be written, but the model's context is {}; shorten the prompt{}",
+        prompt_tokens, std::max(max_tokens, 1), spec.max_positions,
+        room < 1 ? "" : fmt::format(" or use --max-tokens {}", room));
   SamplingParams params{.preset = std::string(preset.name),
                         .diffusion = preset.diffusion,
                         .max_tokens = max_tokens,

@@ -15,13 +15,13 @@ namespace pent {
 
 struct Preset {
   std::string_view name;
-  std::string_view summary;       // one line for `pent presets`
-  std::string_view source;        // where method and defaults are from
-  bool diffusion = false;         // for masked diffusion models; else for autoregressive ones
+  std::string_view summary;  // one line for `pent presets`
+  std::string_view source;   // where method and defaults are from
+  bool diffusion = false;    // for masked diffusion models; else for autoregressive ones
   int max_tokens = 0;
-  int block_length = 0;           // 0: AR
-  int steps = 0;                  // a total over all blocks; 0: AR, or by threshold
-  double threshold = 0;           // 0: by schedule
+  int block_length = 0;  // 0: AR
+  int steps = 0;         // a total over all blocks; 0: AR, or by threshold
+  double threshold = 0;  // 0: by schedule
   ScoreKind score = ScoreKind::kProbability;
   double temperature = 0;
   double top_p = 1;
@@ -34,11 +34,11 @@ const Preset* find_preset(std::string_view name);  // nullptr if there is none o
 struct SamplingParams {
   std::string preset;
   bool diffusion = false;
-  int max_tokens = 0;                    // canvas (diffusion) or budget (AR)
-  int block_length = 0;                  // 1 … max_tokens
-  int steps = 0;                         // a total, shared over the blocks …
-  int steps_per_block = 0;               // … or the same for each block, if not 0
-  std::optional<double> threshold;       // instead of steps
+  int max_tokens = 0;               // canvas (diffusion) or budget (AR)
+  int block_length = 0;             // 1 … max_tokens
+  int steps = 0;                    // a total, shared over the blocks …
+  int steps_per_block = 0;          // … or the same for each block, if not 0
+  std::optional<double> threshold;  // instead of steps
   ScoreKind score = ScoreKind::kProbability;
   float temperature = 0;
   float top_p = 1;

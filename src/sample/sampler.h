@@ -23,9 +23,9 @@ class Sampler {
   virtual ~Sampler() = default;
 
   virtual const Canvas& canvas() const = 0;
-  virtual uint32_t n_index() const = 0;   // which of the -n answers
-  virtual int32_t capacity() const = 0;   // slots of keys and values it needs
-  virtual Block active_block() const = 0; // cells being decided now
+  virtual uint32_t n_index() const = 0;    // which of the -n answers
+  virtual int32_t capacity() const = 0;    // slots of keys and values it needs
+  virtual Block active_block() const = 0;  // cells being decided now
   virtual bool done() const = 0;
   // Appends its rows to the plan, its head rows to plan.head_rows and their keys to request.keys. `step`: forwards of this
   // generation so far; it goes into the keys.
@@ -40,7 +40,8 @@ class Sampler {
 };
 
 // A canvas with masked cells, full attention: LLaDA and Fast-dLLM (spec 20 §1, §8.3). Empty stop_ids: nothing ends it early.
-std::unique_ptr<Sampler> make_diffusion_sampler(Canvas canvas, const SamplingParams& params, std::vector<int32_t> stop_ids);
+std::unique_ptr<Sampler> make_diffusion_sampler(Canvas canvas, const SamplingParams& params,
+                                                std::vector<int32_t> stop_ids);
 
 // Token after token, causal attention with a growing cache. `prompt` is not empty: its last token predicts the first new one.
 std::unique_ptr<Sampler> make_ar_sampler(std::vector<int32_t> prompt, const SamplingParams& params,

@@ -11,13 +11,11 @@ namespace pent {
 namespace {
 
 constexpr std::array<std::pair<ScoreKind, std::string_view>, 4> kNames = {{{ScoreKind::kProbability, "prob"},
-                                                                          {ScoreKind::kEntropy, "entropy"},
-                                                                          {ScoreKind::kMargin, "margin"},
-                                                                          {ScoreKind::kRandom, "random"}}};
+                                                                           {ScoreKind::kEntropy, "entropy"},
+                                                                           {ScoreKind::kMargin, "margin"},
+                                                                           {ScoreKind::kRandom, "random"}}};
 
-double probability(float logit, const RowStats& row) {
-  return std::exp(static_cast<double>(logit) - row.log_sum_exp);
-}
+double probability(float logit, const RowStats& row) { return std::exp(static_cast<double>(logit) - row.log_sum_exp); }
 
 }  // namespace
 
@@ -38,9 +36,7 @@ void request_score(ScoreKind kind, HeadRequest& request) {
   if (kind == ScoreKind::kMargin) request.top = std::max(request.top, 2);
 }
 
-float confidence(const RowStats& row) {
-  return static_cast<float>(std::min(1.0, probability(row.drawn_logit, row)));
-}
+float confidence(const RowStats& row) { return static_cast<float>(std::min(1.0, probability(row.drawn_logit, row))); }
 
 double score(ScoreKind kind, const RowStats& row, DrawKey key) {
   switch (kind) {
@@ -51,9 +47,7 @@ double score(ScoreKind kind, const RowStats& row, DrawKey key) {
       const double second = row.top.size() > 1 ? probability(row.top[1].logit, row) : 0;
       return probability(row.top[0].logit, row) - second;
     }
-    case ScoreKind::kRandom:
-      key.purpose = DrawPurpose::kOrder;
-      return draw_uniform(key);
+    case ScoreKind::kRandom: key.purpose = DrawPurpose::kOrder; return draw_uniform(key);
   }
   PENT_CHECK(false, "score kind {}", static_cast<int>(kind));
 }

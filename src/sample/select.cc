@@ -19,9 +19,10 @@ std::vector<size_t> select_top(std::span<const Candidate> candidates, int count)
   std::vector<size_t> order(candidates.size());
   std::iota(order.begin(), order.end(), size_t{0});
   const size_t kept = std::min(order.size(), static_cast<size_t>(std::max(count, 0)));
-  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(), [&](size_t a, size_t b) {
-    return candidates[a].score != candidates[b].score ? candidates[a].score > candidates[b].score : a < b;
-  });
+  std::partial_sort(
+      order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(), [&](size_t a, size_t b) {
+        return candidates[a].score != candidates[b].score ? candidates[a].score > candidates[b].score : a < b;
+      });
   order.resize(kept);
   std::sort(order.begin(), order.end());
   return order;

@@ -12,7 +12,7 @@
 namespace pent {
 
 struct CellChange {
-  int32_t cell = 0;         // index in the canvas (prompt included)
+  int32_t cell = 0;  // index in the canvas (prompt included)
   int32_t token = 0;
   float confidence = 0;
   CellState state = CellState::kMasked;
@@ -21,13 +21,13 @@ struct CellChange {
 struct TraceEvent {
   enum class Kind { kBegin, kStep, kEnd };
   Kind kind = Kind::kStep;
-  int32_t n_index = 0;                 // which of the -n answers
-  double seconds = 0;                  // since the generation began
-  int32_t step = 0;                    // denoising steps done
-  int32_t nfe = 0;                     // forwards done
+  int32_t n_index = 0;                     // which of the -n answers
+  double seconds = 0;                      // since the generation began
+  int32_t step = 0;                        // denoising steps done
+  int32_t nfe = 0;                         // forwards done
   int32_t block_begin = 0, block_end = 0;  // the active block, canvas cells
-  std::vector<CellChange> changes;     // kBegin: every cell; kStep: what changed
-  std::string finish_reason;           // kEnd
+  std::vector<CellChange> changes;         // kBegin: every cell; kStep: what changed
+  std::string finish_reason;               // kEnd
 };
 
 using TraceSink = std::function<void(const TraceEvent&)>;

@@ -43,8 +43,12 @@ Json event_to_json(const TraceEvent& event, const TraceHeader& header,
                    const std::function<std::string_view(int32_t)>& token_bytes) {
   Json line;
   if (event.kind == TraceEvent::Kind::kBegin)
-    line = {{"schema", kSchema},        {"event", "begin"},           {"n", event.n_index},
-            {"model", header.model},    {"preset", header.preset},    {"seed", header.seed},
+    line = {{"schema", kSchema},
+            {"event", "begin"},
+            {"n", event.n_index},
+            {"model", header.model},
+            {"preset", header.preset},
+            {"seed", header.seed},
             {"prompt_tokens", header.prompt_tokens}};
   else
     line = {{"event", event.kind == TraceEvent::Kind::kStep ? "step" : "end"},
@@ -185,9 +189,8 @@ class TraceReader {
 
 TraceSink make_trace_writer(TraceHeader header, std::function<std::string_view(int32_t)> token_bytes,
                             std::function<void(std::string_view)> write) {
-  return [header = std::move(header), token_bytes = std::move(token_bytes), write = std::move(write)](const TraceEvent& event) {
-    write(to_json_line(event_to_json(event, header, token_bytes)) + "\n");
-  };
+  return [header = std::move(header), token_bytes = std::move(token_bytes), write = std::move(write)](
+             const TraceEvent& event) { write(to_json_line(event_to_json(event, header, token_bytes)) + "\n"); };
 }
 
 RecordedTrace read_trace(std::string_view text, const std::string& where) {

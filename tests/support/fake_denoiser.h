@@ -122,19 +122,30 @@ inline FakeDenoiser::Logits scrambled_logits(int vocab_size, double spread = 4) 
     std::vector<float> logits;
     for (int v = 0; v < vocab_size; ++v)
       logits.push_back(static_cast<float>(
-          spread * draw_uniform({.seed = hash, .step = static_cast<uint32_t>(v), .cell = static_cast<uint32_t>(position)})));
+          spread *
+          draw_uniform({.seed = hash, .step = static_cast<uint32_t>(v), .cell = static_cast<uint32_t>(position)})));
     return logits;
   };
 }
 
 inline ModelSpec fake_diffusion_spec(int vocab_size = 16) {
-  return {.family = "llada", .vocab_size = vocab_size, .max_positions = 512, .mask_id = vocab_size - 1, .eos_id = 0,
-          .stop_ids = {0}, .default_preset = "llada"};
+  return {.family = "llada",
+          .vocab_size = vocab_size,
+          .max_positions = 512,
+          .mask_id = vocab_size - 1,
+          .eos_id = 0,
+          .stop_ids = {0},
+          .default_preset = "llada"};
 }
 
 inline ModelSpec fake_ar_spec(int vocab_size = 16) {
-  return {.family = "llama", .attention = AttentionKind::kCausal, .vocab_size = vocab_size, .max_positions = 512,
-          .eos_id = 0, .stop_ids = {0}, .default_preset = "ar"};
+  return {.family = "llama",
+          .attention = AttentionKind::kCausal,
+          .vocab_size = vocab_size,
+          .max_positions = 512,
+          .eos_id = 0,
+          .stop_ids = {0},
+          .default_preset = "ar"};
 }
 
 }  // namespace pent

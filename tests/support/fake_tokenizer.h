@@ -19,7 +19,8 @@ class FakeTokenizer : public Tokenizer {
     while (!text.empty()) {
       TokenId best = -1;
       for (TokenId id = 0; id < size(); ++id)
-        if (text.starts_with(token_bytes(id)) && (best < 0 || token_bytes(id).size() > token_bytes(best).size())) best = id;
+        if (text.starts_with(token_bytes(id)) && (best < 0 || token_bytes(id).size() > token_bytes(best).size()))
+          best = id;
       PENT_CHECK(best >= 0, "no token for '{}'", text);
       ids.push_back(best);
       text.remove_prefix(token_bytes(best).size());

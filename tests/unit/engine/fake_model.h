@@ -12,8 +12,8 @@ inline Model fake_model(ModelSpec spec, FakeDenoiser::Logits logits = scrambled_
   Model model;
   model.name = "fake";
   model.files.where = "fake";
-  model.tokenizer = std::make_shared<FakeTokenizer>(
-      std::vector<std::string>{"<eos>", "a", "b", "c", " ", "ab", "[", "]", "<bos>"});
+  model.tokenizer =
+      std::make_shared<FakeTokenizer>(std::vector<std::string>{"<eos>", "a", "b", "c", " ", "ab", "[", "]", "<bos>"});
   model.denoiser = std::make_unique<FakeDenoiser>(std::move(spec), std::move(logits));
   return model;
 }

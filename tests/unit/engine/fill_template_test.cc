@@ -44,8 +44,9 @@ TEST(FillTemplate, OtherKindsOfHolesAreRefusedNamingTheOnesThatExist) {
   for (const std::string kind : {"4..16", "*", "name:*", "name:4..16", "choice:yes|no", "regex:[a-z]+", "~old text"}) {
     const auto [error, message] = problem("ab [[" + kind + "]]");
     EXPECT_EQ(error, ErrorKind::kUnsupported) << kind;
-    EXPECT_EQ(message, "the hole [[" + kind + "]] at byte 3 is of a kind this build cannot write; there are [[N]] and "
-                       "[[name:N]], N tokens long");
+    EXPECT_EQ(message, "the hole [[" + kind +
+                           "]] at byte 3 is of a kind this build cannot write; there are [[N]] and "
+                           "[[name:N]], N tokens long");
   }
 }
 
@@ -54,7 +55,8 @@ TEST(FillTemplate, MalformedHolesAreRefused) {
                                  "[[99999999999999999999]]", "[[1048577]]", "[[a b:3]]"})
     EXPECT_NE(problem(text).second.find("is no hole; expected [[N]] or [[name:N]]"), std::string::npos) << text;
   EXPECT_EQ(problem("ab [[3").second, "the hole at byte 3 has no ]] (write \\[[ for the text [[)");
-  EXPECT_EQ(problem("no holes \\[[3]]").second, "the text has no hole; mark one with [[N]], N being its length in tokens");
+  EXPECT_EQ(problem("no holes \\[[3]]").second,
+            "the text has no hole; mark one with [[N]], N being its length in tokens");
   EXPECT_EQ(problem("").second, "the text has no hole; mark one with [[N]], N being its length in tokens");
   EXPECT_EQ(problem("[[a:3]] [[a:4]]").second, "two holes are named 'a'; give each its own name");
 }

@@ -30,8 +30,7 @@ class FindModel : public testing::Test {
     write_file_atomically(directory / "config.json", "{\"model_type\":\"llada\"}");
     write_file_atomically(directory / "tokenizer.json", "{}");
     const float value = 1;
-    write_safetensors(directory / "model.safetensors",
-                      {{"w", DType::kF32, {1}, std::as_bytes(std::span(&value, 1))}});
+    write_safetensors(directory / "model.safetensors", {{"w", DType::kF32, {1}, std::as_bytes(std::span(&value, 1))}});
   }
 
   TempDir home_;

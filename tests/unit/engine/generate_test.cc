@@ -34,7 +34,9 @@ TEST(Generate, StopStringsMayRunAcrossTokens) {
   for (const ModelSpec& spec : {fake_diffusion_spec(), fake_ar_spec()}) {
     // AR: the row at position i writes the token behind it.
     Model model = fake_model(spec, spec.is_diffusion() ? writes({9, 1, 2, 4, 5, 1, 1}) : writes({1, 2, 4, 5, 1, 1}));
-    const Generation result = generate(model, {1}, {.max_tokens = 6, .block_length = spec.is_diffusion() ? std::optional(1) : std::nullopt, .stop = {" a"}});
+    const Generation result = generate(
+        model, {1},
+        {.max_tokens = 6, .block_length = spec.is_diffusion() ? std::optional(1) : std::nullopt, .stop = {" a"}});
     EXPECT_EQ(result.text, "ab");
     EXPECT_EQ(result.token_ids, (Ids{1, 2}));
     EXPECT_EQ(result.finish_reason, "stop");
@@ -91,7 +93,8 @@ TEST(Generate, GenerationConfigFillsWhatIsUnsetUnlessAPresetIsNamed) {
   EXPECT_LE(generate(model, {1}, {.max_tokens = 20}).nfe, 5);
   EXPECT_EQ(generate(model, {1}, {.preset = "llada", .max_tokens = 6, .steps = 2}).nfe, 2);
   model.files.generation_config["threshold"] = 0.5;
-  EXPECT_NO_THROW(generate(model, {1}, {.max_tokens = 20, .steps = 4})) << "the caller's steps go over the file's threshold";
+  EXPECT_NO_THROW(generate(model, {1}, {.max_tokens = 20, .steps = 4}))
+      << "the caller's steps go over the file's threshold";
   model.files.generation_config = {{"max_new_tokens", 600}};
   EXPECT_EQ(generate(model, Ids(505, 1), {}).nfe, 7) << "the file's length gives way to the context";
   model.files.generation_config = {{"temperature", "warm"}};

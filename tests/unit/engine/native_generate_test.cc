@@ -47,7 +47,8 @@ std::vector<std::vector<TokenId>> answers(bool diffusion, bool precise, int thre
     options.steps = 14;
   }
   std::vector<BatchItem> items;
-  for (uint32_t i = 0; i < 5; ++i) items.push_back({std::vector<TokenId>(3 + 4 * i, static_cast<TokenId>(5 + i)), 3, i});
+  for (uint32_t i = 0; i < 5; ++i)
+    items.push_back({std::vector<TokenId>(3 + 4 * i, static_cast<TokenId>(5 + i)), 3, i});
   std::vector<std::vector<TokenId>> all;
   for (const Generation& each : generate_batch(model, items, options, width)) all.push_back(each.token_ids);
   return all;

@@ -55,8 +55,9 @@ TEST(JudgeTexts, DiffusionJudgeIsRefused) {
 }
 
 TEST(Sentences, EndWithTheirQuotesAndKeepTheSpaceBeforeThem) {
-  EXPECT_EQ(split_sentences("One is 3.5 long. \"Two?\" he said.\n\nThree! (Four.) five"),
-            (std::vector<std::string>{"One is 3.5 long.", " \"Two?\"", " he said.", "\n\nThree!", " (Four.)", " five"}));
+  EXPECT_EQ(
+      split_sentences("One is 3.5 long. \"Two?\" he said.\n\nThree! (Four.) five"),
+      (std::vector<std::string>{"One is 3.5 long.", " \"Two?\"", " he said.", "\n\nThree!", " (Four.)", " five"}));
   EXPECT_EQ(split_sentences("No end"), std::vector<std::string>{"No end"});
   EXPECT_TRUE(split_sentences("").empty());
 }
@@ -65,7 +66,8 @@ TEST(HeldOut, CutOffTextsLoseTheirLastSentence) {
   const auto texts = parse_heldout(
       "{\"prompt\":\"Tell a story.\",\"text\":\"A b. C d. And th\",\"finish\":\"length\"}\n\n"
       "{\"prompt\":\"Explain.\",\"text\":\"A b. C\",\"finish\":\"stop\"}\n"
-      "{\"prompt\":\"Explain.\",\"text\":\"never en\",\"finish\":\"length\"}\n", "f");
+      "{\"prompt\":\"Explain.\",\"text\":\"never en\",\"finish\":\"length\"}\n",
+      "f");
   ASSERT_EQ(texts.size(), 2u);
   EXPECT_EQ(texts[0].text, "A b. C d.");
   EXPECT_TRUE(texts[0].is_story);

@@ -110,8 +110,8 @@ TEST(ArLogLikelihood, IsTheSumOfTheConditionals) {
   ModelSpec spec = fake_ar_spec(5);
   FakeDenoiser model(spec, scrambled_logits(5));
   const auto logits = scrambled_logits(5);
-  const double expected =
-      log_softmax(logits({1, 2}, 1), 3) + log_softmax(logits({1, 2, 3}, 2), 0) + log_softmax(logits({1, 2, 3, 0}, 3), 2);
+  const double expected = log_softmax(logits({1, 2}, 1), 3) + log_softmax(logits({1, 2, 3}, 2), 0) +
+                          log_softmax(logits({1, 2, 3, 0}, 3), 2);
   const auto result = ar_log_likelihood(model, std::vector<ScoringItem>{{{1, 2}, {3, 0, 2}}});
   EXPECT_NEAR(result.at(0).log_prob, expected, 1e-5);
   EXPECT_EQ(result[0].standard_error, 0);

@@ -62,7 +62,8 @@ TEST(Score, NamesGoThereAndBack) {
 
 std::vector<Candidate> candidates_with(const std::vector<double>& scores) {
   std::vector<Candidate> candidates;
-  for (const double score : scores) candidates.push_back({.cell = 10 + static_cast<int32_t>(candidates.size()), .score = score});
+  for (const double score : scores)
+    candidates.push_back({.cell = 10 + static_cast<int32_t>(candidates.size()), .score = score});
   return candidates;
 }
 

@@ -60,9 +60,10 @@ TEST(Preset, DefaultLengthIsWhatTheContextLeaves) {
 }
 
 TEST(Preset, PromptAndCanvasBeyondTheContextAreRefused) {
-  EXPECT_EQ(refusal({.max_tokens = 13}, fake_diffusion_spec(), 500),
-            "the prompt has 500 tokens and 13 are to be written, but the model's context is 512; shorten the prompt or use "
-            "--max-tokens 12");
+  EXPECT_EQ(
+      refusal({.max_tokens = 13}, fake_diffusion_spec(), 500),
+      "the prompt has 500 tokens and 13 are to be written, but the model's context is 512; shorten the prompt or use "
+      "--max-tokens 12");
   EXPECT_EQ(refusal({}, fake_diffusion_spec(), 512),
             "the prompt has 512 tokens and 1 are to be written, but the model's context is 512; shorten the prompt");
 }
@@ -70,8 +71,9 @@ TEST(Preset, PromptAndCanvasBeyondTheContextAreRefused) {
 TEST(Preset, PresetMustFitTheModel) {
   EXPECT_EQ(refusal({.preset = "llada"}, fake_ar_spec()),
             "preset 'llada' is for masked diffusion models, but this one (llama) is autoregressive; use --preset ar");
-  EXPECT_EQ(refusal({.preset = "ar"}, fake_diffusion_spec()),
-            "preset 'ar' is for autoregressive models, but this one (llada) is a masked diffusion model; use --preset llada");
+  EXPECT_EQ(
+      refusal({.preset = "ar"}, fake_diffusion_spec()),
+      "preset 'ar' is for autoregressive models, but this one (llada) is a masked diffusion model; use --preset llada");
   EXPECT_EQ(refusal({.preset = "dreams"}, fake_ar_spec()), "no preset 'dreams'; there are llada, fast-dllm, ar");
 }
 
@@ -82,10 +84,12 @@ TEST(Preset, ContradictionsAreRefusedWithTheReason) {
   EXPECT_EQ(refusal({.steps = 8, .threshold = 0.9}, diffusion),
             "--steps cannot be combined with --threshold: a threshold decides by itself how many forwards are needed");
   EXPECT_EQ(refusal({.preset = "fast-dllm", .steps_per_block = 8}, diffusion),
-            "--steps-per-block cannot be combined with preset 'fast-dllm', which commits by threshold: a threshold decides by "
+            "--steps-per-block cannot be combined with preset 'fast-dllm', which commits by threshold: a threshold "
+            "decides by "
             "itself how many forwards are needed");
-  EXPECT_EQ(refusal({.threshold = 0.9, .score = "random"}, diffusion),
-            "--score random cannot be combined with a threshold, which is compared with probabilities; use prob or margin");
+  EXPECT_EQ(
+      refusal({.threshold = 0.9, .score = "random"}, diffusion),
+      "--score random cannot be combined with a threshold, which is compared with probabilities; use prob or margin");
   EXPECT_EQ(refusal({.block_length = 8}, fake_ar_spec()),
             "--block-length is for diffusion presets; an autoregressive model writes one token per forward, in order");
 }

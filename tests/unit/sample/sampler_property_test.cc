@@ -173,8 +173,9 @@ TEST(TraceProperty, ReplayingATracePaintsTheFinalCanvas) {
     const Outcome outcome = run(any_case(), {0});
     std::string lines;
     const std::string token = "\xC3";  // half a character: kept as bytes
-    const TraceSink writer = make_trace_writer({"model", "llada", 7, 3}, [&](int32_t) { return std::string_view(token); },
-                                               [&](std::string_view line) { lines += line; });
+    const TraceSink writer = make_trace_writer(
+        {"model", "llada", 7, 3}, [&](int32_t) { return std::string_view(token); },
+        [&](std::string_view line) { lines += line; });
     for (const TraceEvent& event : outcome.events) writer(event);
     const RecordedTrace trace = read_trace(lines, "trace.jsonl");
     std::vector<Cell> cells;

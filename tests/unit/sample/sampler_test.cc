@@ -30,7 +30,8 @@ struct Painted {
   Ids completion;
 };
 
-Painted run(Denoiser& denoiser, std::unique_ptr<Sampler> sampler, const SamplingParams& params, DecodeOptions options = {}) {
+Painted run(Denoiser& denoiser, std::unique_ptr<Sampler> sampler, const SamplingParams& params,
+            DecodeOptions options = {}) {
   Painted run;
   options.trace = [&](const TraceEvent& event) {
     if (event.kind != TraceEvent::Kind::kStep) return;
@@ -46,12 +47,14 @@ Painted run(Denoiser& denoiser, std::unique_ptr<Sampler> sampler, const Sampling
   return run;
 }
 
-Painted run_diffusion(Denoiser& denoiser, const Ids& prompt, const GenerationOptions& options, DecodeOptions decode_options = {}) {
+Painted run_diffusion(Denoiser& denoiser, const Ids& prompt, const GenerationOptions& options,
+                      DecodeOptions decode_options = {}) {
   const SamplingParams params = resolve(options, denoiser.spec(), static_cast<int>(prompt.size()));
   Canvas canvas(denoiser.spec().mask_id);
   canvas.append_fixed(prompt);
   canvas.append_masked(params.max_tokens);
-  return run(denoiser, make_diffusion_sampler(canvas, params, denoiser.spec().stop_ids), params, std::move(decode_options));
+  return run(denoiser, make_diffusion_sampler(canvas, params, denoiser.spec().stop_ids), params,
+             std::move(decode_options));
 }
 
 using Steps = std::vector<std::vector<int32_t>>;
@@ -153,7 +156,8 @@ TEST(DiffusionSampler, RandomRemaskingFollowsTheOrderDraws) {
 
 TEST(DiffusionSampler, DrawsAreKeyedByStepAndCanvasCell) {
   auto model = table_model({{2, .5}, {3, .5}, {4, .5}});
-  const Painted result = run_diffusion(model, {3}, {.max_tokens = 2, .steps = 1, .temperature = 1.0, .seed = 11, .n_index = 2});
+  const Painted result =
+      run_diffusion(model, {3}, {.max_tokens = 2, .steps = 1, .temperature = 1.0, .seed = 11, .n_index = 2});
   for (uint32_t cell = 1; cell < 3; ++cell) {
     const double u = draw_uniform({.seed = 11, .n_index = 2, .step = 0, .cell = cell});
     EXPECT_EQ(result.completion.at(cell - 1), u < 0.5 ? 1 : static_cast<int32_t>(cell) + 2);  // token 1 comes first
@@ -216,9 +220,9 @@ TEST(Decode, ForwardBudgetAndDeadlineEndIt) {
 
 TEST(Decode, StopTextIsLookedForAfterEveryStep) {
   auto model = table_model({{2, .9}, {3, .8}, {4, .7}});
-  const Painted result = run_diffusion(model, {}, {.max_tokens = 3}, {.is_stopped = [](std::span<const int32_t> completion) {
-                                     return completion.size() >= 2;
-                                   }});
+  const Painted result =
+      run_diffusion(model, {}, {.max_tokens = 3},
+                    {.is_stopped = [](std::span<const int32_t> completion) { return completion.size() >= 2; }});
   EXPECT_EQ(result.outcome.nfe, 2);
   EXPECT_EQ(result.outcome.finish_reason, "stop");
 }

@@ -9,22 +9,30 @@ namespace {
 const std::string kBegin =
     R"({"schema":1,"event":"begin","n":0,"model":"m","preset":"llada","seed":7,"prompt_tokens":1,"block":[1,3],"cells":[)"
     R"({"cell":0,"token":4,"text":"Hi","state":"fixed","confidence":0.0},)"
-    R"({"cell":1,"token":9,"text":"<mask>","state":"masked","confidence":0.0}]})" "\n";
-const std::string kStep =
-    R"({"event":"step","n":0,"seconds":0.25,"step":1,"nfe":1,"block":[1,3],"cells":[)"
-    R"({"cell":1,"token":5,"text":" you","state":"committed","confidence":0.75}]})" "\n";
-const std::string kEnd = R"({"event":"end","n":0,"seconds":0.5,"step":1,"nfe":1,"finish_reason":"stop"})" "\n";
+    R"({"cell":1,"token":9,"text":"<mask>","state":"masked","confidence":0.0}]})"
+    "\n";
+const std::string kStep = R"({"event":"step","n":0,"seconds":0.25,"step":1,"nfe":1,"block":[1,3],"cells":[)"
+                          R"({"cell":1,"token":5,"text":" you","state":"committed","confidence":0.75}]})"
+                          "\n";
+const std::string kEnd = R"({"event":"end","n":0,"seconds":0.5,"step":1,"nfe":1,"finish_reason":"stop"})"
+                         "\n";
 
 TEST(Trace, WrittenLinesAreTheDocumentedOnes) {
   std::string lines;
   const TraceSink writer = make_trace_writer(
-      {"m", "llada", 7, 1}, [](int32_t token) { return token == 4 ? "Hi" : token == 9 ? "<mask>" : " you"; },
+      {"m", "llada", 7, 1}, [](int32_t token) { return token == 4   ? "Hi"
+                                                       : token == 9 ? "<mask>"
+                                                                    : " you"; },
       [&](std::string_view line) { lines += line; });
   writer({.kind = TraceEvent::Kind::kBegin,
           .block_begin = 1,
           .block_end = 3,
           .changes = {{0, 4, 0, CellState::kFixed}, {1, 9, 0, CellState::kMasked}}});
-  writer({.seconds = 0.25, .step = 1, .nfe = 1, .block_begin = 1, .block_end = 3,
+  writer({.seconds = 0.25,
+          .step = 1,
+          .nfe = 1,
+          .block_begin = 1,
+          .block_end = 3,
           .changes = {{1, 5, 0.75f, CellState::kCommitted}}});
   writer({.kind = TraceEvent::Kind::kEnd, .seconds = 0.5, .step = 1, .nfe = 1, .finish_reason = "stop"});
   EXPECT_EQ(lines, kBegin + kStep + kEnd);
