@@ -9,14 +9,16 @@ namespace pent {
 namespace {
 
 TEST(RandomParity, PhiloxGivesThePapersWords) {
-  for (const Json& each : golden_json("random.json")["philox"])
+  const Json golden = golden_json("random.json");
+  for (const Json& each : golden["philox"])
     EXPECT_EQ(
         philox_4x32_10(each["counter"].get<std::array<uint32_t, 4>>(), each["key"].get<std::array<uint32_t, 2>>()),
         (each["words"].get<std::array<uint32_t, 4>>()));
 }
 
 TEST(RandomParity, DrawsEqualAnIndependentImplementation) {
-  for (const Json& each : golden_json("random.json")["draws"]) {
+  const Json golden = golden_json("random.json");
+  for (const Json& each : golden["draws"]) {
     const DrawKey key{.seed = each["seed"],
                       .n_index = each["n_index"],
                       .step = each["step"],
