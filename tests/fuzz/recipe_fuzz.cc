@@ -4,7 +4,8 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
-  for (const std::vector<std::string>& overrides : {std::vector<std::string>{}, {text.substr(0, text.find('\n')), "data=a.txt"}}) {
+  for (const std::vector<std::string>& overrides :
+       {std::vector<std::string>{}, {text.substr(0, text.find('\n')), "data=a.txt"}}) {
     try {
       pent::train::Recipe recipe = pent::train::parse_recipe(text, "fuzz.toml", overrides);
       pent::train::choose_sizes(recipe, static_cast<int64_t>(size) * 1000);
