@@ -73,7 +73,7 @@ std::string zsh_script() {
       if (option.is_model)
         action = "_pent_models";
       else if (!option.words.empty())
-        action = "(" + joined(option.words, " ") + ")";
+        action = fmt::format("({})", joined(option.words, " "));
       else
         action = option.is_file ? "_files" : " ";
       const std::string help = without(option.help, "'[]:\\");

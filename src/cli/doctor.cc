@@ -90,7 +90,7 @@ std::string shown(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (!value.is_array()) return value.dump();
   std::string text;
-  for (const Json& each : value) text += (text.empty() ? "" : " ") + shown(each);
+  for (const Json& each : value) text += fmt::format("{}{}", text.empty() ? "" : " ", shown(each));
   return text.empty() ? "none" : text;
 }
 
