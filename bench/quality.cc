@@ -162,8 +162,7 @@ class Quality {
         model.denoiser->spec().max_positions - 8;  // sentences are tokenised apart: a few tokens may come on top
     const std::vector<InfillingTask> tasks =
         make_infilling_tasks(heldout_, *model.tokenizer, room, args_.fillings, /*seed=*/1);
-    // Greedy, one token per forward: the likeliest sentence the model can think of.
-    const GenerationOptions options{.preset = "llada", .steps_per_block = room, .temperature = 0.0, .seed = 1};
+    const GenerationOptions options = fill_options();
     std::vector<std::string> filled, random, original;
     for (const InfillingTask& task : tasks) {
       filled.push_back(fill(model, task.fill_template(), options, {}, {}, &interrupt_token()).generation.text);
@@ -188,9 +187,20 @@ class Quality {
     return {{"texts", tasks.size()},
             {"of_these_stories", stories},
             {"hole_tokens", hole_tokens},
-            {"options", {{"preset", "llada"}, {"temperature", 0}, {"tokens_per_forward", 1}, {"seed", 1}}},
+            {"options", to_json(resolved_params(model, options, 0))},
             {"filling_preferred_to_random_sentence", preferred},
             {"original_preferred_to_random_sentence", real_preferred}};
+  }
+
+  // What was asked for, else the likeliest sentence the model can think of: greedy, one token per forward, left to right.
+  GenerationOptions fill_options() const {
+    GenerationOptions options = args_.diffusion;
+    options.max_tokens.reset();
+    if (options.preset.empty()) options.preset = "llada";
+    if (!options.block_length) options.block_length = 1;
+    if (!options.temperature) options.temperature = 0.0;
+    options.seed = 1;
+    return options;
   }
 
   const Arguments& args_;

@@ -95,6 +95,9 @@ TEST(Generate, GenerationConfigFillsWhatIsUnsetUnlessAPresetIsNamed) {
   model.files.generation_config["threshold"] = 0.5;
   EXPECT_NO_THROW(generate(model, {1}, {.max_tokens = 20, .steps = 4}))
       << "the caller's steps go over the file's threshold";
+  model.files.generation_config = {{"remasking", "random"}};
+  EXPECT_EQ(resolved_params(model, {}, 1).score, ScoreKind::kRandom);
+  EXPECT_EQ(resolved_params(model, {.threshold = 0.9}, 1).score, ScoreKind::kProbability);
   model.files.generation_config = {{"max_new_tokens", 600}};
   EXPECT_EQ(generate(model, Ids(505, 1), {}).nfe, 7) << "the file's length gives way to the context";
   model.files.generation_config = {{"temperature", "warm"}};
