@@ -142,7 +142,7 @@ int run(const Arguments& args) {
 Action define_score(CommandLine& line) {
   auto args = std::make_shared<Arguments>();
   line.positional("FILE", args->file,
-                  "JSON lines {\"context\":…,\"continuation\":…}, or with --text a text; - is standard input")
+                  "JSON lines {\"context\":..., \"continuation\":...}, or with --text a text; - is standard input")
       .required();
   const auto text = line.flag("--text", args->text, "the perplexity of a text (of a diffusion model: its bound)");
   line.option("--window", args->window, "tokens scored at a time with --text")
