@@ -123,7 +123,7 @@ void write_model(const fs::path& directory, const ModelCard& card, const Transfo
 }
 
 // Every tensor of the optimisation by name: weights, moments, average.
-std::vector<std::pair<std::string, Tensor>> state_tensors(Transformer& net, const AdamW& optimizer) {
+std::vector<std::pair<std::string, Tensor>> state_tensors(Transformer& net, const Optimizer& optimizer) {
   std::vector<std::pair<std::string, Tensor>> out;
   auto& parameters = net.parameters();
   for (size_t i = 0; i < parameters.size(); ++i) {
@@ -173,7 +173,7 @@ void export_model(const fs::path& directory, const ModelCard& card, const Transf
   write_directory_atomically(directory, [&](const fs::path& at) { write_model(at, card, net, values); });
 }
 
-void save_checkpoint(const fs::path& run, const ModelCard& card, Transformer& net, const AdamW& optimizer,
+void save_checkpoint(const fs::path& run, const ModelCard& card, Transformer& net, const Optimizer& optimizer,
                      const TrainState& state, const Json& fixed) {
   write_directory_atomically(run / fmt::format("checkpoint-{}", state.step), [&](const fs::path& at) {
     write_model(at, card, net, optimizer.best_estimate());
@@ -203,7 +203,7 @@ fs::path newest_checkpoint(const fs::path& run) {
   return found.empty() ? fs::path() : found.back().second;
 }
 
-std::optional<TrainState> resume_checkpoint(const fs::path& run, Transformer& net, AdamW& optimizer,
+std::optional<TrainState> resume_checkpoint(const fs::path& run, Transformer& net, Optimizer& optimizer,
                                             const Json& fixed) {
   const fs::path at = newest_checkpoint(run);
   if (at.empty()) return std::nullopt;

@@ -42,12 +42,12 @@ void export_model(const std::filesystem::path& directory, const ModelCard& card,
                   const std::vector<Tensor>& values);
 
 // `fixed`: what must not change between a run and its resumption, key by key.
-void save_checkpoint(const std::filesystem::path& run, const ModelCard& card, Transformer& net, const AdamW& optimizer,
+void save_checkpoint(const std::filesystem::path& run, const ModelCard& card, Transformer& net, const Optimizer& optimizer,
                      const TrainState& state, const Json& fixed);
 // The newest checkpoint under `run`; empty if there is none.
 std::filesystem::path newest_checkpoint(const std::filesystem::path& run);
 // Reads it, or nullopt. Throws kCorrupt, or kInvalidArgument naming the keys of `fixed` that differ.
-std::optional<TrainState> resume_checkpoint(const std::filesystem::path& run, Transformer& net, AdamW& optimizer,
+std::optional<TrainState> resume_checkpoint(const std::filesystem::path& run, Transformer& net, Optimizer& optimizer,
                                             const Json& fixed);
 // Deletes all but the newest `keep`, and what a killed run left half written.
 void prune_checkpoints(const std::filesystem::path& run, int keep);

@@ -1,5 +1,9 @@
-// AdamW (Loshchilov & Hutter 2019: decay decoupled from the gradient, scaled by the learning rate) with clipping by the
-// global norm and an exponential moving average of the weights. Decay applies to matrices, not to embeddings and norms.
+// Two optimisers with clipping by the global norm and an exponential moving average of the weights:
+//  - AdamW (Loshchilov & Hutter 2019: decay decoupled from the gradient, scaled by the learning rate);
+//  - Muon (Jordan et al. 2024) for the matrices inside the blocks: momentum, then the nearest semi-orthogonal matrix by
+//    Newton-Schulz, scaled to AdamW's usual update (Liu et al. 2025, "Muon is scalable", factor 0.2 sqrt(max(rows,
+//    columns))) so that one learning rate serves both; embeddings, head and norms stay with AdamW.
+// Decay applies to the matrices inside the blocks only.
 #pragma once
 
 #include <torch/torch.h>
@@ -13,9 +17,13 @@
 
 namespace pent::train {
 
-class AdamW {
+// The singular values of a matrix [r, c] brought close to 1 (about 0.7 to 1.2) by five steps of Newton-Schulz's iteration
+// with Jordan's quintic, in bfloat16. Returns float32 [r, c].
+Tensor orthogonalize(const Tensor& matrix);
+
+class Optimizer {
  public:
-  AdamW(std::vector<Transformer::Parameter>& parameters, const Recipe& recipe);
+  Optimizer(std::vector<Transformer::Parameter>& parameters, const Recipe& recipe);
 
   // One update from the accumulated gradients, which are then dropped. Returns the global norm before clipping; where
   // that is not finite nothing is changed.
@@ -27,9 +35,14 @@ class AdamW {
   void swap_average();
 
   int64_t updates = 0;
-  std::vector<Tensor> first_moment, second_moment, average;  // average: empty when EMA is off
+  std::vector<Tensor> first_moment;   // of Muon's parameters: the momentum
+  std::vector<Tensor> second_moment;  // of Muon's parameters: empty
+  std::vector<Tensor> average;        // no tensors when EMA is off
 
  private:
+  bool uses_muon(const Transformer::Parameter& p) const { return rules_.kind == "muon" && !p.matrices.empty(); }
+  void muon_update(size_t i, const Tensor& gradient, double gradient_scale, double lr);
+
   std::vector<Transformer::Parameter>& parameters_;
   decltype(Recipe::optimizer) rules_;
 };

@@ -1,4 +1,4 @@
-// The training loop (trainer.h): recipe -> tokenizer -> windows -> noise -> net -> loss -> AdamW, with validation,
+// The training loop (trainer.h): recipe -> tokenizer -> windows -> noise -> net -> loss -> optimiser, with validation,
 // checkpoints and the export around it. All randomness is counter-based, so the state of a run is its step and cursor.
 #include "train/trainer.h"
 
@@ -216,7 +216,7 @@ class Run {
   fs::path out_;
   Corpus corpus_;
   Transformer net_;
-  AdamW optimizer_;
+  Optimizer optimizer_;
   Evaluator evaluator_;
   TrainState state_;
   std::optional<Progress> progress_;

@@ -28,33 +28,35 @@ void fill_normal(Tensor& tensor, uint64_t seed, uint32_t index, float std) {
 
 }  // namespace
 
-Tensor Transformer::add(const std::string& name, std::vector<int64_t> shape, float std, bool decays) {
+Tensor Transformer::add(const std::string& name, std::vector<int64_t> shape, float std,
+                        std::vector<int64_t> matrices) {
   Tensor value = torch::ones(shape, torch::kFloat32);
   if (std > 0) fill_normal(value, seed_, static_cast<uint32_t>(parameters_.size()), std);
   value.set_requires_grad(true);
-  parameters_.push_back({name, value, decays});
+  parameters_.push_back({name, value, std::move(matrices)});
   return value;
 }
 
 Transformer::Transformer(const ModelSpec& spec, torch::ScalarType compute, uint64_t seed)
     : spec_(spec), compute_(compute), seed_(seed) {
   const int64_t d = spec.d_model, hd = spec.head_dim, f = spec.ffn_dim;
+  const int64_t q = spec.n_heads * hd, kv = spec.n_kv_heads * hd;
   constexpr float kStd = 0.02f;
   const float out_std = kStd / std::sqrt(2.0f * static_cast<float>(spec.n_layers));
-  embedding_ = add("embedding", {spec.vocab_size, d}, kStd, false);
+  embedding_ = add("embedding", {spec.vocab_size, d}, kStd);
   for (int i = 0; i < spec.n_layers; ++i) {
     const std::string prefix = fmt::format("layers.{}.", i);
     Layer layer;
-    layer.attn_norm = add(prefix + "attn_norm", {d}, 0, false);
-    layer.qkv = add(prefix + "qkv", {(spec.n_heads + 2 * spec.n_kv_heads) * hd, d}, kStd, true);
-    layer.attn_out = add(prefix + "attn_out", {d, spec.n_heads * hd}, out_std, true);
-    layer.ff_norm = add(prefix + "ff_norm", {d}, 0, false);
-    layer.gate_up = add(prefix + "gate_up", {2 * f, d}, kStd, true);
-    layer.down = add(prefix + "down", {d, f}, out_std, true);
+    layer.attn_norm = add(prefix + "attn_norm", {d}, 0);
+    layer.qkv = add(prefix + "qkv", {q + 2 * kv, d}, kStd, {q, kv, kv});
+    layer.attn_out = add(prefix + "attn_out", {d, q}, out_std, {d});
+    layer.ff_norm = add(prefix + "ff_norm", {d}, 0);
+    layer.gate_up = add(prefix + "gate_up", {2 * f, d}, kStd, {f, f});
+    layer.down = add(prefix + "down", {d, f}, out_std, {d});
     layers_.push_back(layer);
   }
-  final_norm_ = add("final_norm", {d}, 0, false);
-  if (!spec.tied_head) head_ = add("head", {spec.vocab_size, d}, kStd, true);
+  final_norm_ = add("final_norm", {d}, 0);
+  if (!spec.tied_head) head_ = add("head", {spec.vocab_size, d}, kStd);
   rope_ = rope_table(spec.max_positions, hd, spec.rope_theta);
 }
 

@@ -28,7 +28,8 @@ class Transformer {
   struct Parameter {
     std::string name;
     Tensor value;  // float32, requires grad
-    bool decays;   // weight decay applies: matrices, but neither embeddings nor norms
+    // Rows of each matrix stacked in it: weight decay and Muon act on them. Empty for embeddings and norms.
+    std::vector<int64_t> matrices;
   };
 
   // Weights drawn from N(0, 0.02²) keyed by seed, those that write into the residual stream by 1/sqrt(2 n_layers) less.
@@ -52,7 +53,7 @@ class Transformer {
   struct Layer {
     Tensor attn_norm, qkv, attn_out, ff_norm, gate_up, down;
   };
-  Tensor add(const std::string& name, std::vector<int64_t> shape, float std, bool decays);
+  Tensor add(const std::string& name, std::vector<int64_t> shape, float std, std::vector<int64_t> matrices = {});
 
   ModelSpec spec_;
   torch::ScalarType compute_;

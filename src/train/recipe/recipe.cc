@@ -163,9 +163,11 @@ void read_training(Section& top, Recipe& r) {
   objective.read("pad_in_loss", r.objective.pad_in_loss);
   objective.refuse_unknown();
   Section optimizer = top.section("optimizer");
+  optimizer.read("kind", r.optimizer.kind, {"adamw", "muon"});
   optimizer.read("lr", r.optimizer.lr, 0, 10);
   optimizer.read("beta1", r.optimizer.beta1, 0, 0.9999);
   optimizer.read("beta2", r.optimizer.beta2, 0, 0.999999);
+  optimizer.read("momentum", r.optimizer.momentum, 0, 0.9999);
   optimizer.read("epsilon", r.optimizer.epsilon, 1e-15, 1);
   optimizer.read("weight_decay", r.optimizer.weight_decay, 0, 100);
   optimizer.read("clip", r.optimizer.clip, 0, 1e9);

@@ -46,8 +46,10 @@ struct Recipe {
   } objective;
 
   struct {
+    std::string kind = "adamw";  // or "muon"
     double lr = 1.5e-3, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weight_decay = 0.1, clip = 1;
-    double ema = 0;  // 0: off; else the decay per step, and what is exported
+    double momentum = 0.95;  // of Muon
+    double ema = 0;          // 0: off; else the decay per step, and what is exported
     double residual_dropout = 0, mlp_dropout = 0;
   } optimizer;
 

@@ -219,13 +219,13 @@ TEST_F(Ops, ResultsDoNotDependOnTheThreads) {
 
 TEST(Optimizer, IsLibTorchsAdamWWithClipping) {
   torch::manual_seed(2);
-  std::vector<Transformer::Parameter> ours = {{"matrix", leaf({9, 7}), true}, {"norm", leaf({13}), false}};
+  std::vector<Transformer::Parameter> ours = {{"matrix", leaf({9, 7}), {9}}, {"norm", leaf({13}), {}}};
   std::vector<Tensor> theirs;
   for (const auto& parameter : ours) theirs.push_back(parameter.value.detach().clone().set_requires_grad(true));
   Recipe recipe;
   recipe.optimizer = {
       .lr = 0.01, .beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .weight_decay = 0.3, .clip = 0.5, .ema = 0};
-  AdamW optimizer(ours, recipe);
+  Optimizer optimizer(ours, recipe);
   const auto options = [](double decay) {
     auto out = std::make_unique<torch::optim::AdamWOptions>(0.01);
     out->betas({0.9, 0.95}).eps(1e-8).weight_decay(decay);
@@ -248,19 +248,64 @@ TEST(Optimizer, IsLibTorchsAdamWWithClipping) {
   for (size_t i = 0; i < ours.size(); ++i) expect_close(ours[i].value.detach(), theirs[i].detach(), 1e-5);
 }
 
+TEST(Muon, OrthogonalizeBringsSingularValuesNearOneAndKeepsTheirDirections) {
+  torch::manual_seed(3);
+  for (const auto& [rows, columns] : {std::pair{48, 48}, {96, 32}, {17, 70}, {1, 5}}) {
+    const Tensor matrix = torch::randn({rows, columns}) * 1e-3;
+    const Tensor out = orthogonalize(matrix);
+    ASSERT_EQ(out.sizes(), matrix.sizes());
+    const Tensor values = torch::linalg_svdvals(out, c10::nullopt);
+    EXPECT_LT(values.max().item<float>(), 1.35f) << rows << "x" << columns;
+    // Newton-Schulz with five steps lifts all but the smallest singular values of a random matrix.
+    EXPECT_GT(values.median().item<float>(), 0.6f) << rows << "x" << columns;
+    const auto [u, s, vh] = torch::linalg_svd(matrix, /*full_matrices=*/false, c10::nullopt);
+    const Tensor aligned = torch::matmul(torch::matmul(u.t(), out), vh.t());  // diagonal, but for bfloat16's rounding
+    EXPECT_LT((aligned - torch::diag(torch::diagonal(aligned))).abs().max().item<float>(), 0.1f);
+  }
+  EXPECT_TRUE(torch::equal(orthogonalize(torch::zeros({4, 6})), torch::zeros({4, 6})));
+}
+
+TEST(Muon, UpdatesEachStackedMatrixByItsOwnOrthogonalisedMomentum) {
+  torch::manual_seed(4);
+  std::vector<Transformer::Parameter> ours = {{"stacked", leaf({12, 8}), {8, 4}}, {"norm", leaf({8}), {}}};
+  std::vector<Transformer::Parameter> adamw = {{"norm", ours[1].value.detach().clone().set_requires_grad(true), {}}};
+  Recipe recipe;
+  recipe.optimizer.weight_decay = 0.2;
+  recipe.optimizer.clip = 0;
+  Optimizer reference(adamw, recipe);
+  recipe.optimizer.kind = "muon";
+  Optimizer optimizer(ours, recipe);
+  Tensor weights = ours[0].value.detach().clone(), momentum = torch::zeros({12, 8});
+  for (int step = 0; step < 5; ++step) {
+    const Tensor gradient = torch::randn({12, 8}), other = torch::randn({8});
+    ours[0].value.mutable_grad() = gradient.clone();
+    ours[1].value.mutable_grad() = other.clone();
+    adamw[0].value.mutable_grad() = other.clone();
+    optimizer.step(0.02);
+    reference.step(0.02);
+    momentum = 0.95 * momentum + gradient;
+    const Tensor direction = gradient + 0.95 * momentum;
+    weights *= 1 - 0.02 * 0.2;
+    const double scale = 0.02 * 0.2 * std::sqrt(8.0);
+    weights -= scale * torch::cat({orthogonalize(direction.slice(0, 0, 8)), orthogonalize(direction.slice(0, 8, 12))});
+  }
+  expect_close(ours[0].value.detach(), weights, 1e-4);
+  EXPECT_TRUE(torch::equal(ours[1].value.detach(), adamw[0].value.detach()));
+}
+
 TEST(Optimizer, AGradientThatIsNotFiniteChangesNothing) {
-  std::vector<Transformer::Parameter> parameters = {{"matrix", torch::ones({3}).set_requires_grad(true), true}};
-  AdamW optimizer(parameters, Recipe{});
+  std::vector<Transformer::Parameter> parameters = {{"matrix", torch::ones({3}).set_requires_grad(true), {3}}};
+  Optimizer optimizer(parameters, Recipe{});
   parameters[0].value.mutable_grad() = torch::tensor({1.0f, NAN, 0.0f});
   EXPECT_FALSE(std::isfinite(optimizer.step(0.1)));
   EXPECT_TRUE(torch::equal(parameters[0].value.detach(), torch::ones({3})));
 }
 
 TEST(Optimizer, TheAverageFollowsAndSwapsBack) {
-  std::vector<Transformer::Parameter> parameters = {{"matrix", torch::ones({3}).set_requires_grad(true), false}};
+  std::vector<Transformer::Parameter> parameters = {{"matrix", torch::ones({3}).set_requires_grad(true), {}}};
   Recipe recipe;
   recipe.optimizer.ema = 0.9;
-  AdamW optimizer(parameters, recipe);
+  Optimizer optimizer(parameters, recipe);
   for (int step = 0; step < 50; ++step) {
     parameters[0].value.mutable_grad() = torch::ones({3});
     optimizer.step(0.1);

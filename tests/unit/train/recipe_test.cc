@@ -96,7 +96,8 @@ TEST(Recipe, TheOnesWeShipAreRead) {
     EXPECT_TRUE(r.validation.keep_best);
     EXPECT_EQ(r.tokenizer.file, stories.out + "/tokenizer.json");
     EXPECT_EQ(r.model.n_layers, stories.model.n_layers);
-    EXPECT_EQ(r.schedule.steps, stories.schedule.steps);
+    EXPECT_LE(r.schedule.steps, stories.schedule.steps);  // next-token models overfit sooner
+    EXPECT_EQ(r.optimizer.kind, stories.optimizer.kind);
     EXPECT_EQ(r.sources.size(), stories.sources.size());
   }
 }
