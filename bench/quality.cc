@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "base/cancel.h"
+#include "base/decimal.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mapped_file.h"
@@ -39,15 +40,12 @@ struct Arguments {
 
 void say(const std::string& line) { fmt::print(stderr, "{}\n", line); }
 
-// As a person would write it: 0.7, not the nearest float's digits.
-double shown(float value) { return std::round(static_cast<double>(value) * 1e6) / 1e6; }
-
 // What is decided by the model's own defaults and what by options, made explicit.
 Json to_json(const SamplingParams& params) {
   Json json = {{"preset", params.preset},
                {"max_tokens", params.max_tokens},
-               {"temperature", shown(params.temperature)},
-               {"top_p", shown(params.top_p)},
+               {"temperature", shortest_decimal(params.temperature)},
+               {"top_p", shortest_decimal(params.top_p)},
                {"top_k", params.top_k}};
   if (!params.diffusion) return json;
   json["block_length"] = params.block_length;

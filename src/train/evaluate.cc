@@ -58,7 +58,7 @@ Evaluator::Evaluator(const Recipe& recipe, const Corpus& corpus)
       if (!corpus.tokenizer->is_special(window.tokens[j]))
         bytes_ += static_cast<int64_t>(corpus.tokenizer->token_bytes(window.tokens[j]).size());
   rules_.seed = kSeed;
-  rules_.token_mask = 0;
+  rules_.token_mask = rules_.block_windows = rules_.infill_windows = 0;
 }
 
 Evaluation Evaluator::run(const Transformer& net) const {

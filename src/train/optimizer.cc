@@ -84,9 +84,12 @@ double Optimizer::step(double lr) {
   const auto average_rate = static_cast<float>(1 - std::min(rules_.ema, (1 + t) / (10 + t)));
   const double clipping = rules_.clip > 0 && norm > rules_.clip ? rules_.clip / norm : 1.0;
   UpdateRates rates{.gradient_scale = static_cast<float>(clipping),
-                    .beta1 = static_cast<float>(rules_.beta1), .beta2 = static_cast<float>(rules_.beta2),
-                    .step_size = static_cast<float>(lr / bias1), .inverse_bias2 = static_cast<float>(1 / bias2),
-                    .epsilon = static_cast<float>(rules_.epsilon), .decay = 1};
+                    .beta1 = static_cast<float>(rules_.beta1),
+                    .beta2 = static_cast<float>(rules_.beta2),
+                    .step_size = static_cast<float>(lr / bias1),
+                    .inverse_bias2 = static_cast<float>(1 / bias2),
+                    .epsilon = static_cast<float>(rules_.epsilon),
+                    .decay = 1};
   for (size_t i = 0; i < parameters_.size(); ++i) {
     auto& p = parameters_[i];
     if (!p.value.grad().defined()) continue;

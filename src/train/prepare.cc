@@ -227,6 +227,8 @@ WindowRules window_rules(const Recipe& recipe) {
 ObjectiveRules objective_rules(const Recipe& recipe, const SpecialTokens& special) {
   return {.diffusion = recipe.objective.kind == "masked-diffusion",
           .epsilon = recipe.objective.epsilon,
+          .block_windows = recipe.objective.block_windows,
+          .infill_windows = recipe.objective.infill_windows,
           .token_mask = recipe.objective.token_mask,
           .mask = special.mask,
           .seed = recipe.seed};

@@ -1,4 +1,5 @@
 // A spec as config.json, in the keys of its family.
+#include "base/decimal.h"
 #include "model/families/config.h"
 #include "model/families/family.h"
 
@@ -19,7 +20,7 @@ Json llada_config(const ModelSpec& spec) {
           {"rope", true},
           {"rope_full_precision", true},
           {"rope_theta", spec.rope_theta},
-          {"rms_norm_eps", spec.rms_eps},
+          {"rms_norm_eps", shortest_decimal(spec.rms_eps)},
           {"layer_norm_type", "rms"},
           {"layer_norm_with_affine", true},
           {"bias_for_layer_norm", false},
@@ -48,7 +49,7 @@ Json llama_config(const ModelSpec& spec) {
           {"vocab_size", spec.vocab_size},
           {"max_position_embeddings", spec.max_positions},
           {"rope_theta", spec.rope_theta},
-          {"rms_norm_eps", spec.rms_eps},
+          {"rms_norm_eps", shortest_decimal(spec.rms_eps)},
           {"hidden_act", "silu"},
           {"attention_bias", false},
           {"mlp_bias", false},

@@ -34,16 +34,37 @@ std::vector<double> stratified_times(size_t n, const ObjectiveRules& rules, uint
   return times;
 }
 
+// Where a window is noised: clean before `begin`; from `end` to `last` all masked; clean from `last`.
+struct NoisedRegion {
+  size_t begin, end, last;
+};
+
+NoisedRegion noised_region(const Window& window, size_t sequence, const ObjectiveRules& rules, uint32_t step) {
+  const auto first = static_cast<size_t>(window.loss_begin), size = window.tokens.size();
+  const NoisedRegion whole = {first, size, size};
+  if (rules.block_windows + rules.infill_windows <= 0 || first >= size) return whole;
+  const auto uniform = [&](uint32_t index, size_t below) {
+    return static_cast<size_t>(draw(rules, step, sequence, 0, DrawPurpose::kTime, index) * static_cast<double>(below));
+  };
+  const double shape = draw(rules, step, sequence, 0, DrawPurpose::kTime, 2);
+  if (shape >= rules.block_windows + rules.infill_windows) return whole;
+  const size_t begin = first + uniform(3, size - first);
+  const size_t end = std::min(size, begin + 1 + uniform(4, kLongestBlock));
+  return {begin, end, shape < rules.block_windows ? size : end};
+}
+
 void add_masked(const Window& window, size_t sequence, double t, const ObjectiveRules& rules, uint32_t step,
                 NoisedBatch& batch) {
   const double p = (1 - rules.epsilon) * t + rules.epsilon;
+  const NoisedRegion region = noised_region(window, sequence, rules, step);
   auto& input = batch.inputs[sequence];
-  for (size_t j = static_cast<size_t>(window.loss_begin); j < window.tokens.size(); ++j) {
+  for (size_t j = region.begin; j < region.last; ++j) {
     ++batch.eligible;
-    if (draw(rules, step, sequence, j, DrawPurpose::kNoise) >= p) continue;
+    const double chance = j < region.end ? p : 1;
+    if (draw(rules, step, sequence, j, DrawPurpose::kNoise) >= chance) continue;
     input[j] = rules.mask;
     batch.rows.push_back(
-        {static_cast<int32_t>(sequence), static_cast<int32_t>(j), window.tokens[j], static_cast<float>(1 / p)});
+        {static_cast<int32_t>(sequence), static_cast<int32_t>(j), window.tokens[j], static_cast<float>(1 / chance)});
   }
 }
 

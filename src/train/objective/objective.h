@@ -22,9 +22,13 @@ struct NoisedBatch {
   int64_t eligible = 0;   // tokens that could be scored: the normaliser
 };
 
+constexpr int kLongestBlock = 128;
+
 struct ObjectiveRules {
   bool diffusion = true;
   double epsilon = 1e-3;
+  double block_windows = 0;   // masked diffusion: share of windows noised as block-by-block decoding meets them
+  double infill_windows = 0;  // masked diffusion: share of windows noised as infilling meets them
   double token_mask = 0;
   TokenId mask = 0;
   uint64_t seed = 1;
@@ -33,6 +37,10 @@ struct ObjectiveRules {
 // Masked diffusion (LLaDA, MDLM; spec ch. 30 §0, §5, §8): t stratified over the windows of the step, t_i = frac(u_i/n +
 // i/n), order drawn; p = (1 - epsilon) t + epsilon; every eligible token is masked with probability p; weight 1/p;
 // normaliser: eligible tokens of the step; no shift, no time input.
+// Some windows may be given the shape of a canvas in mid-generation instead of noise all over: with block_windows a clean
+// start of random length (as if it belonged to the prompt, as in LLaDA's fine-tuning), a block of up to kLongestBlock
+// tokens noised as above, and only masks behind it; with infill_windows such a block with clean text on both sides. What
+// is clean is not scored; what is surely masked has weight 1. The bound is measured without either.
 // Next token: position j - 1 predicts token j for every eligible j >= 1, weight 1; token_mask hides inputs, not
 // targets. `step` keys the draws.
 NoisedBatch noise_batch(std::span<const Window> windows, const ObjectiveRules& rules, uint32_t step);

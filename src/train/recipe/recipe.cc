@@ -159,6 +159,8 @@ void read_training(Section& top, Recipe& r) {
   Section objective = top.section("objective");
   objective.read("kind", r.objective.kind, {"masked-diffusion", "next-token"});
   objective.read("epsilon", r.objective.epsilon, 1e-6, 0.5);
+  objective.read("block_windows", r.objective.block_windows, 0, 1);
+  objective.read("infill_windows", r.objective.infill_windows, 0, 1);
   objective.read("token_mask", r.objective.token_mask, 0, 0.95);
   objective.read("pad_in_loss", r.objective.pad_in_loss);
   objective.refuse_unknown();
@@ -248,6 +250,10 @@ void check_recipe(const Recipe& r, const std::string& where) {
   if (r.generation.max_tokens > r.model.context)
     refuse(fmt::format("generation.max_tokens {} is more than model.context {}", r.generation.max_tokens,
                        r.model.context));
+  if (r.objective.block_windows + r.objective.infill_windows > 0 && r.objective.kind != "masked-diffusion")
+    refuse("objective.block_windows and infill_windows are for kind = \"masked-diffusion\"");
+  if (r.objective.block_windows + r.objective.infill_windows > 1)
+    refuse("objective.block_windows and infill_windows are more than 1 together");
   if (r.objective.token_mask > 0 && r.objective.kind != "next-token")
     refuse("objective.token_mask is for kind = \"next-token\"");
   if (r.sources.empty() && r.data.empty()) refuse("no data: give [[source]] tables, or --set data=FILE");

@@ -137,6 +137,7 @@ TEST(Families, ASpecSurvivesBeingWrittenAndRead) {
     const ModelSpec spec = read_spec(with_config(config));
     ModelFiles files = with_config("{}");
     files.config = to_config(spec);
+    EXPECT_EQ(files.config.at("rms_norm_eps").dump(), "1e-05");  // not the float's 9.999999747378752e-06
     const ModelSpec again = read_spec(files);
     EXPECT_EQ(again.family, spec.family);
     EXPECT_EQ(again.parameters(), spec.parameters());

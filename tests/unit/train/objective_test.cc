@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace pent::train {
@@ -78,6 +79,73 @@ TEST(MaskedDiffusion, PromptsStayCleanAndTargetsAreWhatWasHidden) {
       EXPECT_EQ(batch.inputs[static_cast<size_t>(row.sequence)][static_cast<size_t>(row.position)], kMask);
     }
   }
+}
+
+// What a window of one of the special shapes looks like: clean, then noised, then one of masks and clean text.
+struct Shape {
+  size_t clean_before = 0, masks_behind = 0, clean_behind = 0;
+};
+
+Shape shape_of(const Window& window, const std::vector<TokenId>& input) {
+  const auto first = static_cast<size_t>(window.loss_begin);
+  size_t from = first, to = input.size();
+  while (from < to && input[from] != kMask) ++from;
+  Shape shape{.clean_before = from - first};
+  while (to > from && input[to - 1] == kMask) --to, ++shape.masks_behind;
+  for (to = input.size(); to > from && input[to - 1] != kMask; --to) ++shape.clean_behind;
+  return shape;
+}
+
+TEST(MaskedDiffusion, BlockWindowsAreCleanThenNoisedThenAllMasked) {
+  const auto windows = windows_of(16, 400, 10);
+  double behind = 0, before = 0;
+  for (uint32_t step = 0; step < 50; ++step) {
+    const NoisedBatch batch = noise_batch(windows, {.block_windows = 1, .mask = kMask}, step);
+    for (size_t i = 0; i < windows.size(); ++i) {
+      const Shape shape = shape_of(windows[i], batch.inputs[i]);
+      // Behind the longest block that may begin where the first mask is, nothing is left.
+      for (size_t j = 10 + shape.clean_before + kLongestBlock; j < 400; ++j) ASSERT_EQ(batch.inputs[i][j], kMask);
+      behind += static_cast<double>(shape.masks_behind) / (50 * 16);
+      before += static_cast<double>(shape.clean_before) / (50 * 16);
+    }
+    double weight = 0;
+    for (const auto& row : batch.rows) {
+      EXPECT_GE(row.weight * static_cast<float>(batch.eligible), 0.999f);  // 1 where masked for sure, else 1/p
+      weight += row.weight;
+    }
+    EXPECT_NEAR(weight, 1, 0.5);
+    EXPECT_LE(batch.rows.size(), static_cast<size_t>(batch.eligible));
+  }
+  EXPECT_NEAR(before, 200, 40);  // the block begins anywhere
+  EXPECT_NEAR(behind, 140, 40);
+}
+
+TEST(MaskedDiffusion, InfillWindowsAreCleanOnBothSides) {
+  const auto windows = windows_of(16, 400, 10);
+  for (uint32_t step = 0; step < 50; ++step) {
+    const NoisedBatch batch = noise_batch(windows, {.infill_windows = 1, .mask = kMask}, step);
+    EXPECT_LE(batch.eligible, 16 * kLongestBlock);
+    for (const auto& input : batch.inputs) {
+      const auto first = std::find(input.begin(), input.end(), kMask),
+                 last = std::find(input.rbegin(), input.rend(), kMask).base();
+      if (first != input.end()) {
+        EXPECT_LE(last - first, kLongestBlock);
+      }
+    }
+  }
+}
+
+TEST(MaskedDiffusion, ShapesComeInTheSharesAskedFor) {
+  const auto windows = windows_of(16, 400, 10);
+  int all_over = 0;
+  for (uint32_t step = 0; step < 100; ++step) {
+    const NoisedBatch batch = noise_batch(windows, {.block_windows = 0.5, .infill_windows = 0.2, .mask = kMask}, step);
+    for (size_t i = 0; i < windows.size(); ++i) {
+      const Shape shape = shape_of(windows[i], batch.inputs[i]);
+      all_over += shape.clean_before < 20 && shape.masks_behind < 20 && shape.clean_behind < 20;
+    }
+  }
+  EXPECT_NEAR(all_over / 1600.0, 0.3, 0.1);
 }
 
 TEST(MaskedDiffusion, DrawsDependOnSeedAndStepAlone) {
