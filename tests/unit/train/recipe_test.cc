@@ -95,10 +95,20 @@ TEST(Recipe, TheOnesWeShipAreRead) {
     EXPECT_EQ(r.objective.kind, "next-token");
     EXPECT_TRUE(r.validation.keep_best);
     EXPECT_EQ(r.tokenizer.file, stories.out + "/tokenizer.json");
+    EXPECT_EQ(r.model.d_model, stories.model.d_model);
     EXPECT_EQ(r.model.n_layers, stories.model.n_layers);
+    EXPECT_EQ(r.model.ffn_dim, stories.model.ffn_dim);
+    EXPECT_EQ(r.model.context, stories.model.context);
+    EXPECT_EQ(r.optimizer.lr, stories.optimizer.lr);
+    EXPECT_EQ(r.batch.sequences, stories.batch.sequences);
     EXPECT_LE(r.schedule.steps, stories.schedule.steps);  // next-token models overfit sooner
     EXPECT_EQ(r.optimizer.kind, stories.optimizer.kind);
-    EXPECT_EQ(r.sources.size(), stories.sources.size());
+    ASSERT_EQ(r.sources.size(), stories.sources.size());
+    for (size_t i = 0; i < r.sources.size(); ++i) {
+      EXPECT_EQ(r.sources[i].path, stories.sources[i].path);
+      EXPECT_EQ(r.sources[i].weight, stories.sources[i].weight);
+      EXPECT_EQ(r.sources[i].drop_prompt, stories.sources[i].drop_prompt);
+    }
   }
 }
 

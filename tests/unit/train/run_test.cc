@@ -147,7 +147,8 @@ TEST_F(TrainRun, BothObjectivesExportWhatBothBackendsReadAlike) {
 }
 
 TEST_F(TrainRun, KilledAndResumedItIsTheSameRunBitForBit) {
-  const std::vector<std::string> longer = {"schedule.steps=150", "optimizer.kind=muon"};  // and AdamW for what is not a matrix
+  const std::vector<std::string> longer = {"schedule.steps=150",
+                                           "optimizer.kind=muon"};  // and AdamW for what is not a matrix
   ASSERT_EQ(train("whole", longer).code, 0);
   Outcome killed;
   for (int attempt = 0; attempt < 3 && killed.code != 128 + SIGKILL; ++attempt) {  // it may have been quicker than we
