@@ -41,12 +41,13 @@ struct Arguments {
 void say(const std::string& line) { fmt::print(stderr, "{}\n", line); }
 
 // What is decided by the model's own defaults and what by options, made explicit.
-Json to_json(const SamplingParams& params) {
+Json to_json(const SamplingParams& params, int best_of) {
   Json json = {{"preset", params.preset},
                {"max_tokens", params.max_tokens},
                {"temperature", shortest_decimal(params.temperature)},
                {"top_p", shortest_decimal(params.top_p)},
                {"top_k", params.top_k}};
+  if (best_of > 1) json["best_of"] = best_of;
   if (!params.diffusion) return json;
   json["block_length"] = params.block_length;
   json["score"] = to_string(params.score);
@@ -135,7 +136,7 @@ class Quality {
     }
     say(fmt::format("{}: judging", name));
     Json json = {{"model", name}, {"family", model.denoiser->spec().family}, {"mode", answers.at(0).mode}};
-    json["options"] = to_json(resolved_params(model, options, static_cast<int>(items[0].prompt.size())));
+    json["options"] = to_json(resolved_params(model, options, static_cast<int>(items[0].prompt.size())), options.best_of);
     json.update(to_json(judge_texts(judge_, texts, args_.width)));
     const auto count = static_cast<double>(answers.size());
     json["ended_by_themselves"] = static_cast<double>(ended) / count;
@@ -185,7 +186,7 @@ class Quality {
     return {{"texts", tasks.size()},
             {"of_these_stories", stories},
             {"hole_tokens", hole_tokens},
-            {"options", to_json(resolved_params(model, options, 0))},
+            {"options", to_json(resolved_params(model, options, 0), options.best_of)},
             {"filling_preferred_to_random_sentence", preferred},
             {"original_preferred_to_random_sentence", real_preferred}};
   }
@@ -230,6 +231,7 @@ void define(CLI::App& app, Arguments& args) {
   app.add_option("--score", args.diffusion.score, "of the diffusion model");
   app.add_option("--temperature", args.diffusion.temperature, "of the diffusion model");
   app.add_option("--top-p", args.diffusion.top_p, "of the diffusion model");
+  app.add_option("--best-of", args.diffusion.best_of, "of the diffusion model");
   app.add_option("--twin-temperature", args.ar.temperature, "of the twins");
   app.add_option("--twin-top-p", args.ar.top_p, "of the twins");
   const auto both = [&args](int tokens) { args.diffusion.max_tokens = args.ar.max_tokens = tokens; };

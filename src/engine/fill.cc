@@ -1,6 +1,7 @@
 // Infilling with holes of fixed length (spec 20 §19.1): literals are fixed cells, holes masked ones, denoised together.
 // Literals are tokenised piece by piece; a word that runs across the border of a hole is therefore two tokens at least.
 #include "base/error.h"
+#include "engine/best_of.h"
 #include "engine/fill_template.h"
 #include "engine/generate.h"
 #include "engine/requests.h"
@@ -115,10 +116,15 @@ Filling fill(Model& model, const std::string& text_with_holes, const GenerationO
   const FillCanvas made = make_canvas(model, segments, system);
   const SamplingParams params = fill_params(model, made, options);
   std::vector<std::unique_ptr<Sampler>> samplers;
-  samplers.push_back(make_diffusion_sampler(made.canvas, params, /*stop_ids=*/{}));
-  const DecodeOutcome outcome = decode(*model.denoiser, samplers, params,
-                                       {.banned = banned_in_holes(model), .cancel = cancel, .trace = trace})[0];
-  Filling filling = collect(model, samplers[0]->canvas(), segments, made.hole_begins, outcome.finish_reason);
+  for (int candidate = 0; candidate < options.best_of; ++candidate) {
+    SamplingParams own = params;
+    own.n_index = candidate_index(options, params.n_index, candidate);
+    samplers.push_back(make_diffusion_sampler(made.canvas, own, /*stop_ids=*/{}));
+  }
+  const auto [best, outcome] = choose_likeliest(
+      samplers, decode(*model.denoiser, samplers, params,
+                       {.banned = banned_in_holes(model), .cancel = cancel, .trace = trace}));
+  Filling filling = collect(model, samplers[best]->canvas(), segments, made.hole_begins, outcome.finish_reason);
   Generation& generation = filling.generation;
   generation.finish_reason = outcome.finish_reason;
   generation.prompt_tokens = made.canvas.size() - made.hole_tokens;

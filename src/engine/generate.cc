@@ -2,6 +2,7 @@
 #include "engine/generate.h"
 
 #include "base/error.h"
+#include "engine/best_of.h"
 #include "engine/requests.h"
 #include "sample/decode.h"
 
@@ -71,12 +72,14 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
   std::vector<SamplingParams> params;
   std::vector<int> prompt_tokens;
   for (const BatchItem& item : items) {
-    std::vector<TokenId> prompt = or_start_token(item.prompt, spec);
+    const std::vector<TokenId> prompt = or_start_token(item.prompt, spec);
     prompt_tokens.push_back(static_cast<int>(prompt.size()));
     params.push_back(resolved_params(model, options, prompt_tokens.back()));
     params.back().seed = item.seed;
-    params.back().n_index = item.n_index;
-    samplers.push_back(make_sampler(std::move(prompt), params.back(), spec));
+    for (int candidate = 0; candidate < options.best_of; ++candidate) {
+      params.back().n_index = candidate_index(options, item.n_index, candidate);
+      samplers.push_back(make_sampler(prompt, params.back(), spec));
+    }
   }
   std::vector<Generation> generations;
   if (items.empty()) return generations;
@@ -87,8 +90,12 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
       return completion_text(tokenizer, tokens, options.stop).stopped;
     };
   const std::vector<DecodeOutcome> outcomes = decode(*model.denoiser, samplers, params[0], decoding);
+  const auto candidates = static_cast<size_t>(options.best_of);
   for (size_t i = 0; i < items.size(); ++i) {
-    generations.push_back(make_generation(tokenizer, *samplers[i], params[i], outcomes[i], options.stop));
+    const auto own = std::span(samplers).subspan(i * candidates, candidates);
+    const Choice best = choose_likeliest(own, std::span(outcomes).subspan(i * candidates, candidates));
+    params[i].n_index = items[i].n_index;
+    generations.push_back(make_generation(tokenizer, *own[best.index], params[i], best.outcome, options.stop));
     generations.back().prompt_tokens = prompt_tokens[i];
   }
   return generations;

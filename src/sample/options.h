@@ -23,6 +23,7 @@ struct GenerationOptions {
   std::optional<double> deadline_ms;
   uint64_t seed = 0;              // <= 2^53
   uint32_t n_index = 0;           // which of the -n answers
+  int best_of = 1;                // candidates written for each answer, of which the likeliest is kept
   std::vector<std::string> stop;  // stop strings
 };
 

@@ -49,6 +49,7 @@ void check_ranges(const GenerationOptions& options) {
   check_range("--top-k", options.top_k, 0, kMany);
   check_range("--max-nfe", options.max_nfe, 1, kMany);
   check_range("--deadline-ms", options.deadline_ms, 0.0, 1e12);
+  check_range("--best-of", std::optional(options.best_of), 1, 1024);
   if (options.top_p && !(*options.top_p > 0 && *options.top_p <= 1))
     throw error(ErrorKind::kInvalidArgument, "--top-p is {}; expected more than 0 and at most 1", *options.top_p);
   if (options.seed > uint64_t{1} << 53)
@@ -157,6 +158,10 @@ SamplingParams resolve(const GenerationOptions& options, const ModelSpec& spec, 
                         .deadline_ms = options.deadline_ms,
                         .seed = options.seed,
                         .n_index = options.n_index};
+  if (options.best_of > 1 && params.temperature == 0)
+    throw error(ErrorKind::kInvalidArgument,
+                "--best-of {} with --temperature 0 would write the same text {} times; give a temperature above 0",
+                options.best_of, options.best_of);
   if (preset.diffusion)
     resolve_parts(options, preset, params);
   else

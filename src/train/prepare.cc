@@ -87,6 +87,7 @@ std::string obtain_tokenizer(const Recipe& recipe, bool resume, const std::vecto
   const fs::path kept = fs::path(recipe.out) / "tokenizer.json";
   if (!recipe.tokenizer.file.empty()) return read_file(recipe.tokenizer.file);
   if (resume && fs::exists(kept)) return read_file(kept);
+  if (!recipe.model.init.empty()) return read_file(fs::path(recipe.model.init) / "tokenizer.json");
   fmt::print(stderr, "training a tokenizer of {} tokens\n", recipe.tokenizer.vocab_size);
   const DocumentSource documents = [&](const std::function<void(std::string_view)>& take) {
     for (const RawSource& source : training) {

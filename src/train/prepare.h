@@ -23,8 +23,8 @@ struct Corpus {
 // Bytes of the recipe's training files. Throws kNotFound.
 int64_t bytes_of_text(const Recipe& recipe);
 
-// Reads, obtains the tokenizer (the one the recipe names; that of the run when it is resumed; else trained) and
-// tokenises.
+// Reads, obtains the tokenizer (the one the recipe names, or of the model it starts from; that of the run when it is resumed;
+// else trained) and tokenises.
 Corpus prepare_corpus(const Recipe& recipe, bool resume);
 
 WindowRules window_rules(const Recipe& recipe);

@@ -2,31 +2,16 @@
 #include "train/torch_denoiser.h"
 
 #include "base/error.h"
-#include "model/families/family.h"
 #include "model/head.h"
 #include "train/nets/transformer.h"
 
 namespace pent::train {
 namespace {
 
-void load_weights(const ModelFiles& files, Transformer& net) {
-  const TensorNames& names = tensor_names(files, net.spec());
-  if (names.interleaved_rope)
-    throw error(ErrorKind::kUnsupported, "{}: the torch backend reads safetensors only", files.where);
-  for (auto& [name, tensor] : net.published(names, net.values())) {
-    const TensorView* view = files.weights->find(name);
-    if (view == nullptr || view->shape != tensor.sizes().vec())
-      throw error(ErrorKind::kCorrupt, "{}: tensor '{}' is missing or has another shape", files.weights->describe(),
-                  name);
-    dequantize_rows(*view, 0, view->rows(), tensor.data_ptr<float>());  // parts of a parameter are whole rows of it
-  }
-  files.weights->check_intact();
-}
-
 class TorchDenoiser : public Denoiser {
  public:
   explicit TorchDenoiser(const ModelFiles& files) : spec_(read_spec(files)), net_(spec_, torch::kFloat32, /*seed=*/0) {
-    load_weights(files, net_);
+    net_.load(files);
   }
 
   const ModelSpec& spec() const override { return spec_; }

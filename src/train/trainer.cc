@@ -57,6 +57,13 @@ class WindowStream {
   std::vector<Window> windows_;
 };
 
+// Random, or the weights of the model that the recipe starts from; a run that goes on reads its own over them.
+Transformer make_net(const Recipe& recipe, const ModelSpec& spec, bool goes_on) {
+  Transformer net(spec, recipe.model.compute == "bf16" ? torch::kBFloat16 : torch::kFloat32, recipe.seed);
+  if (!recipe.model.init.empty() && !goes_on) net.load(open_model_files(recipe.model.init));
+  return net;
+}
+
 class Run {
  public:
   Run(const Recipe& recipe, Corpus corpus, const TrainOptions& options)
@@ -64,7 +71,7 @@ class Run {
         options_(options),
         out_(recipe.out),
         corpus_(std::move(corpus)),
-        net_(corpus_.card.spec, recipe.model.compute == "bf16" ? torch::kBFloat16 : torch::kFloat32, recipe.seed),
+        net_(make_net(recipe, corpus_.card.spec, options.resume && !newest_checkpoint(recipe.out).empty())),
         optimizer_(net_.parameters(), recipe),
         evaluator_(recipe, corpus_) {
     if (options.resume) {

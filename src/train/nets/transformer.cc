@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "model/denoiser.h"
 #include "model/families/family.h"
 
 namespace pent::train {
@@ -58,6 +59,20 @@ Transformer::Transformer(const ModelSpec& spec, torch::ScalarType compute, uint6
   final_norm_ = add("final_norm", {d}, 0);
   if (!spec.tied_head) head_ = add("head", {spec.vocab_size, d}, kStd);
   rope_ = rope_table(spec.max_positions, hd, spec.rope_theta);
+}
+
+void Transformer::load(const ModelFiles& files) {
+  const TensorNames& names = tensor_names(files, read_spec(files));
+  if (names.interleaved_rope)
+    throw error(ErrorKind::kUnsupported, "{}: training and the torch backend read safetensors only", files.where);
+  for (auto& [name, tensor] : published(names, values())) {
+    const TensorView* view = files.weights->find(name);
+    if (view == nullptr || view->shape != tensor.sizes().vec())
+      throw error(ErrorKind::kCorrupt, "{}: tensor '{}' is missing or has another shape", files.weights->describe(),
+                  name);
+    dequantize_rows(*view, 0, view->rows(), tensor.data_ptr<float>());  // parts of a parameter are whole rows of it
+  }
+  files.weights->check_intact();
 }
 
 const Tensor& Transformer::head() const { return spec_.tied_head ? embedding_ : head_; }

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "io/model_files.h"
 #include "model/families/family.h"
 #include "model/spec.h"
 #include "train/nets/ops.h"
@@ -34,6 +35,10 @@ class Transformer {
 
   // Weights drawn from N(0, 0.02²) keyed by seed, those that write into the residual stream by 1/sqrt(2 n_layers) less.
   Transformer(const ModelSpec& spec, torch::ScalarType compute, uint64_t seed);
+
+  // Takes the weights of a model in Hugging Face layout, under its own family's names; its attention may be another. Throws
+  // kUnsupported for a GGUF, kCorrupt naming a tensor that is missing or of another shape.
+  void load(const ModelFiles& files);
 
   const ModelSpec& spec() const { return spec_; }
   std::vector<Parameter>& parameters() { return parameters_; }

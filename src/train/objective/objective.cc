@@ -34,38 +34,64 @@ std::vector<double> stratified_times(size_t n, const ObjectiveRules& rules, uint
   return times;
 }
 
-// Where a window is noised: clean before `begin`; from `end` to `last` all masked; clean from `last`.
-struct NoisedRegion {
-  size_t begin, end, last;
+enum class Shape { kPlain, kBlock, kInfill };
+
+Shape shape_of(size_t sequence, const ObjectiveRules& rules, uint32_t step) {
+  if (rules.block_windows + rules.infill_windows <= 0) return Shape::kPlain;
+  const double u = draw(rules, step, sequence, 0, DrawPurpose::kTime, 2);
+  if (u < rules.block_windows) return Shape::kBlock;
+  return u < rules.block_windows + rules.infill_windows ? Shape::kInfill : Shape::kPlain;
+}
+
+// Tokens [begin, end) of a window, noised and scored.
+struct Span {
+  size_t begin, end;
 };
 
-NoisedRegion noised_region(const Window& window, size_t sequence, const ObjectiveRules& rules, uint32_t step) {
-  const auto first = static_cast<size_t>(window.loss_begin), size = window.tokens.size();
-  const NoisedRegion whole = {first, size, size};
-  if (rules.block_windows + rules.infill_windows <= 0 || first >= size) return whole;
-  const auto uniform = [&](uint32_t index, size_t below) {
-    return static_cast<size_t>(draw(rules, step, sequence, 0, DrawPurpose::kTime, index) * static_cast<double>(below));
+// What of the tokens [first, size), which are not none, is noised; ascending. A block window ends with its block, at the
+// frontier; an infill window has no frontier before its end.
+std::vector<Span> noised_spans(Shape shape, size_t first, size_t size, size_t sequence, const ObjectiveRules& rules,
+                               uint32_t step) {
+  if (shape == Shape::kPlain) return {{first, size}};
+  uint32_t draws = 3;
+  const auto uniform = [&](size_t least, size_t most) {
+    const double u = draw(rules, step, sequence, 0, DrawPurpose::kTime, draws++);
+    return least + static_cast<size_t>(u * static_cast<double>(most - least + 1));
   };
-  const double shape = draw(rules, step, sequence, 0, DrawPurpose::kTime, 2);
-  if (shape >= rules.block_windows + rules.infill_windows) return whole;
-  const size_t begin = first + uniform(3, size - first);
-  const size_t end = std::min(size, begin + 1 + uniform(4, kLongestBlock));
-  return {begin, end, shape < rules.block_windows ? size : end};
+  const size_t frontier = shape == Shape::kBlock ? first + uniform(0, size - first - 1) : size;
+  std::vector<Span> spans;
+  for (size_t begin = first + uniform(0, kLongestGap); begin + kShortestGap < frontier;) {
+    spans.push_back({begin, std::min(frontier - kShortestGap, begin + uniform(1, kLongestSpan))});
+    begin = spans.back().end + uniform(kShortestGap, kLongestGap);
+  }
+  if (shape == Shape::kBlock) spans.push_back({frontier, std::min(size, frontier + uniform(1, kLongestBlock))});
+  return spans;
 }
 
 void add_masked(const Window& window, size_t sequence, double t, const ObjectiveRules& rules, uint32_t step,
                 NoisedBatch& batch) {
+  const auto first = static_cast<size_t>(window.loss_begin), size = window.tokens.size();
+  if (first >= size) return;
   const double p = (1 - rules.epsilon) * t + rules.epsilon;
-  const NoisedRegion region = noised_region(window, sequence, rules, step);
+  const Shape shape = shape_of(sequence, rules, step);
+  const std::vector<Span> spans = noised_spans(shape, first, size, sequence, rules, step);
+  size_t scored = 0;
+  for (const Span& span : spans) scored += span.end - span.begin;
+  // A window counts by its length, however few of its tokens are noised; but a handful must not weigh as hundreds do.
+  const double share = shape == Shape::kPlain ? 1
+                                              : static_cast<double>(size - first) /
+                                                    static_cast<double>(std::max(scored, kFewestAtFullWeight));
+  const auto weight = static_cast<float>(share / p);
   auto& input = batch.inputs[sequence];
-  for (size_t j = region.begin; j < region.last; ++j) {
-    ++batch.eligible;
-    const double chance = j < region.end ? p : 1;
-    if (draw(rules, step, sequence, j, DrawPurpose::kNoise) >= chance) continue;
-    input[j] = rules.mask;
-    batch.rows.push_back(
-        {static_cast<int32_t>(sequence), static_cast<int32_t>(j), window.tokens[j], static_cast<float>(1 / chance)});
+  for (const Span& span : spans) {
+    for (size_t j = span.begin; j < span.end; ++j) {
+      if (draw(rules, step, sequence, j, DrawPurpose::kNoise) >= p) continue;
+      input[j] = rules.mask;
+      batch.rows.push_back({static_cast<int32_t>(sequence), static_cast<int32_t>(j), window.tokens[j], weight});
+    }
   }
+  if (shape == Shape::kBlock) std::fill(input.begin() + static_cast<std::ptrdiff_t>(spans.back().end), input.end(), rules.mask);
+  batch.eligible += static_cast<int64_t>(size - first);
 }
 
 void add_next(const Window& window, size_t sequence, const ObjectiveRules& rules, uint32_t step, NoisedBatch& batch) {

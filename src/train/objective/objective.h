@@ -22,7 +22,9 @@ struct NoisedBatch {
   int64_t eligible = 0;   // tokens that could be scored: the normaliser
 };
 
-constexpr int kLongestBlock = 128;
+// Tokens, of the shapes that block_windows and infill_windows give (below).
+constexpr size_t kLongestBlock = 32, kLongestSpan = 48, kShortestGap = 16, kLongestGap = 96;
+constexpr size_t kFewestAtFullWeight = 64;
 
 struct ObjectiveRules {
   bool diffusion = true;
@@ -37,10 +39,12 @@ struct ObjectiveRules {
 // Masked diffusion (LLaDA, MDLM; spec ch. 30 §0, §5, §8): t stratified over the windows of the step, t_i = frac(u_i/n +
 // i/n), order drawn; p = (1 - epsilon) t + epsilon; every eligible token is masked with probability p; weight 1/p;
 // normaliser: eligible tokens of the step; no shift, no time input.
-// Some windows may be given the shape of a canvas in mid-generation instead of noise all over: with block_windows a clean
-// start of random length (as if it belonged to the prompt, as in LLaDA's fine-tuning), a block of up to kLongestBlock
-// tokens noised as above, and only masks behind it; with infill_windows such a block with clean text on both sides. What
-// is clean is not scored; what is surely masked has weight 1. The bound is measured without either.
+// Some windows may be given the shape of a canvas in mid-generation instead of noise all over. infill_windows: clean text with
+// noised spans of up to kLongestSpan tokens, kShortestGap to kLongestGap tokens apart. block_windows: the same up to a
+// frontier anywhere in the text; there a block of up to kLongestBlock tokens, noised too, and behind it only masks. Scored is
+// what is noised: not the clean text, nor the masks behind the block, of which the model could say little more than how
+// frequent words are. It weighs together as much as the window is long; fewer tokens than kFewestAtFullWeight, in proportion
+// less. The bound is measured without either shape.
 // Next token: position j - 1 predicts token j for every eligible j >= 1, weight 1; token_mask hides inputs, not
 // targets. `step` keys the draws.
 NoisedBatch noise_batch(std::span<const Window> windows, const ObjectiveRules& rules, uint32_t step);

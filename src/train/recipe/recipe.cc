@@ -151,6 +151,7 @@ void read_net(Section& top, Recipe& r) {
   model.read("context", r.model.context, 16, 1 << 20);
   model.read("rope_theta", r.model.rope_theta, 1, 1e12);
   model.read("tied_head", r.model.tied_head);
+  model.read("init", r.model.init);
   model.read("compute", r.model.compute, {"bf16", "f32"});
   model.refuse_unknown();
 }
@@ -256,6 +257,8 @@ void check_recipe(const Recipe& r, const std::string& where) {
     refuse("objective.block_windows and infill_windows are more than 1 together");
   if (r.objective.token_mask > 0 && r.objective.kind != "next-token")
     refuse("objective.token_mask is for kind = \"next-token\"");
+  if (!r.model.init.empty() && !r.tokenizer.file.empty())
+    refuse("model.init brings its own tokenizer: leave out tokenizer.file");
   if (r.sources.empty() && r.data.empty()) refuse("no data: give [[source]] tables, or --set data=FILE");
   for (const auto* sources : {&r.sources, &r.validation.sources})
     for (const SourceRecipe& source : *sources)

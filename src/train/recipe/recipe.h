@@ -35,6 +35,7 @@ struct Recipe {
     int d_model = 256, n_layers = 6, n_heads = 4, n_kv_heads = 4, ffn_dim = 704, context = 384;
     double rope_theta = 10000;
     bool tied_head = true;
+    std::string init;              // a model directory to start from, weights and tokenizer; empty: random weights
     std::string compute = "bf16";  // "bf16" or "f32"
   } model;
 

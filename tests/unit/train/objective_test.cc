@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace pent::train {
 namespace {
@@ -81,71 +82,113 @@ TEST(MaskedDiffusion, PromptsStayCleanAndTargetsAreWhatWasHidden) {
   }
 }
 
-// What a window of one of the special shapes looks like: clean, then noised, then one of masks and clean text.
-struct Shape {
-  size_t clean_before = 0, masks_behind = 0, clean_behind = 0;
-};
-
-Shape shape_of(const Window& window, const std::vector<TokenId>& input) {
-  const auto first = static_cast<size_t>(window.loss_begin);
-  size_t from = first, to = input.size();
-  while (from < to && input[from] != kMask) ++from;
-  Shape shape{.clean_before = from - first};
-  while (to > from && input[to - 1] == kMask) --to, ++shape.masks_behind;
-  for (to = input.size(); to > from && input[to - 1] != kMask; --to) ++shape.clean_behind;
-  return shape;
+// Runs of scored positions of one window, with at most `apart` unscored ones inside; sorted.
+std::vector<std::pair<size_t, size_t>> scored_runs(const NoisedBatch& batch, int32_t sequence, size_t apart) {
+  std::vector<std::pair<size_t, size_t>> runs;
+  for (const auto& row : batch.rows) {
+    if (row.sequence != sequence) continue;
+    const auto j = static_cast<size_t>(row.position);
+    if (runs.empty() || j > runs.back().second + apart) runs.emplace_back(j, j);
+    runs.back().second = j;
+  }
+  return runs;
 }
 
-TEST(MaskedDiffusion, BlockWindowsAreCleanThenNoisedThenAllMasked) {
+double total_weight(const NoisedBatch& batch, int32_t sequence) {
+  double sum = 0;
+  for (const auto& row : batch.rows) sum += row.sequence == sequence ? row.weight : 0;
+  return sum;
+}
+
+TEST(MaskedDiffusion, BlockWindowsHaveAFrontierAndOnlyMasksBehindIt) {
   const auto windows = windows_of(16, 400, 10);
-  double behind = 0, before = 0;
+  double frontiers = 0;
   for (uint32_t step = 0; step < 50; ++step) {
     const NoisedBatch batch = noise_batch(windows, {.block_windows = 1, .mask = kMask}, step);
     for (size_t i = 0; i < windows.size(); ++i) {
-      const Shape shape = shape_of(windows[i], batch.inputs[i]);
-      // Behind the longest block that may begin where the first mask is, nothing is left.
-      for (size_t j = 10 + shape.clean_before + kLongestBlock; j < 400; ++j) ASSERT_EQ(batch.inputs[i][j], kMask);
-      behind += static_cast<double>(shape.masks_behind) / (50 * 16);
-      before += static_cast<double>(shape.clean_before) / (50 * 16);
+      const auto& input = batch.inputs[i];
+      size_t masks_begin = input.size();
+      while (masks_begin > 0 && input[masks_begin - 1] == kMask) --masks_begin;
+      frontiers += static_cast<double>(masks_begin) / (50 * 16);
+      size_t scored_behind = 0;
+      for (const auto& row : batch.rows) {
+        if (row.sequence != static_cast<int32_t>(i)) continue;
+        ASSERT_EQ(input[static_cast<size_t>(row.position)], kMask);
+        ASSERT_GE(row.position, 10);
+        scored_behind += static_cast<size_t>(row.position) >= masks_begin;
+      }
+      ASSERT_LE(scored_behind, kLongestBlock);
+      for (const auto& [first, last] : scored_runs(batch, static_cast<int32_t>(i), kShortestGap - 1))
+        ASSERT_LT(last - first, kLongestSpan);
     }
-    double weight = 0;
-    for (const auto& row : batch.rows) {
-      EXPECT_GE(row.weight * static_cast<float>(batch.eligible), 0.999f);  // 1 where masked for sure, else 1/p
-      weight += row.weight;
+    // What is masked and not scored lies behind the block.
+    for (size_t i = 0; i < windows.size(); ++i) {
+      size_t last_scored = 0;
+      std::vector<bool> scored(400);
+      for (const auto& row : batch.rows)
+        if (row.sequence == static_cast<int32_t>(i))
+          scored[last_scored = static_cast<size_t>(row.position)] = true;
+      for (size_t j = 0; j < last_scored; ++j) ASSERT_EQ(batch.inputs[i][j] == kMask, scored[j]);
     }
-    EXPECT_NEAR(weight, 1, 0.5);
-    EXPECT_LE(batch.rows.size(), static_cast<size_t>(batch.eligible));
   }
-  EXPECT_NEAR(before, 200, 40);  // the block begins anywhere
-  EXPECT_NEAR(behind, 140, 40);
+  EXPECT_NEAR(frontiers, 205, 25);  // anywhere in the text
 }
 
-TEST(MaskedDiffusion, InfillWindowsAreCleanOnBothSides) {
+TEST(MaskedDiffusion, InfillWindowsAreSpansBetweenCleanText) {
   const auto windows = windows_of(16, 400, 10);
+  size_t spans = 0;
   for (uint32_t step = 0; step < 50; ++step) {
     const NoisedBatch batch = noise_batch(windows, {.infill_windows = 1, .mask = kMask}, step);
-    EXPECT_LE(batch.eligible, 16 * kLongestBlock);
-    for (const auto& input : batch.inputs) {
-      const auto first = std::find(input.begin(), input.end(), kMask),
-                 last = std::find(input.rbegin(), input.rend(), kMask).base();
-      if (first != input.end()) {
-        EXPECT_LE(last - first, kLongestBlock);
-      }
+    for (int32_t i = 0; i < 16; ++i) {
+      const auto& input = batch.inputs[static_cast<size_t>(i)];
+      const auto runs = scored_runs(batch, i, kShortestGap - 1);
+      spans += runs.size();
+      for (const auto& [first, last] : runs) ASSERT_LT(last - first, kLongestSpan);
+      size_t masked = 0, scored = 0;
+      for (const TokenId id : input) masked += id == kMask;
+      for (const auto& row : batch.rows) scored += row.sequence == i;
+      ASSERT_EQ(masked, scored);
+      ASSERT_NE(input.back(), kMask);
     }
+  }
+  EXPECT_GT(spans, 800u * 2);
+  EXPECT_LT(spans, 800u * 7);
+}
+
+TEST(MaskedDiffusion, AWindowOfAnyShapeWeighsByItsLength) {
+  const auto windows = windows_of(16, 400, 10);
+  for (const auto& [block, infill] : {std::pair{0.0, 1.0}, {1.0, 0.0}}) {
+    double sum = 0;
+    constexpr int kSteps = 400;
+    for (uint32_t step = 0; step < kSteps; ++step) {
+      const NoisedBatch batch =
+          noise_batch(windows, {.block_windows = block, .infill_windows = infill, .mask = kMask}, step);
+      EXPECT_EQ(batch.eligible, 16 * 390);
+      for (int32_t i = 0; i < 16; ++i) sum += total_weight(batch, i) / kSteps;
+    }
+    // Infill windows hardly ever have fewer than kFewestAtFullWeight tokens; a frontier near the start leaves only the block.
+    EXPECT_GT(sum, infill > 0 ? 0.95 : 0.5);
+    EXPECT_LT(sum, infill > 0 ? 1.05 : 0.95);
   }
 }
 
 TEST(MaskedDiffusion, ShapesComeInTheSharesAskedFor) {
   const auto windows = windows_of(16, 400, 10);
-  int all_over = 0;
-  for (uint32_t step = 0; step < 100; ++step) {
+  int blocks = 0, noised_at_the_end = 0;
+  for (uint32_t step = 0; step < 200; ++step) {
     const NoisedBatch batch = noise_batch(windows, {.block_windows = 0.5, .infill_windows = 0.2, .mask = kMask}, step);
-    for (size_t i = 0; i < windows.size(); ++i) {
-      const Shape shape = shape_of(windows[i], batch.inputs[i]);
-      all_over += shape.clean_before < 20 && shape.masks_behind < 20 && shape.clean_behind < 20;
+    for (int32_t i = 0; i < 16; ++i) {
+      const auto& input = batch.inputs[static_cast<size_t>(i)];
+      size_t masked = 0, scored = 0;
+      for (const TokenId id : input) masked += id == kMask;
+      for (const auto& row : batch.rows) scored += row.sequence == i;
+      blocks += masked > scored;
+      noised_at_the_end += masked == scored && std::count(input.end() - kShortestGap, input.end(), kMask) > 0;
     }
   }
-  EXPECT_NEAR(all_over / 1600.0, 0.3, 0.1);
+  const double ends = 0.5 * 16 / 390;  // blocks that end the window have no masks behind them
+  EXPECT_NEAR(blocks / 3200.0, 0.5 - ends, 0.03);
+  EXPECT_NEAR(noised_at_the_end / 3200.0, 0.3 * 16 / 17 + ends, 0.03);  // infill windows never; nor of the rest one in 17
 }
 
 TEST(MaskedDiffusion, DrawsDependOnSeedAndStepAlone) {

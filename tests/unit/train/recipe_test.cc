@@ -90,11 +90,13 @@ TEST(Recipe, DeepNestingIsRefused) {
 
 TEST(Recipe, TheOnesWeShipAreRead) {
   const Recipe stories = load_recipe(recipe_path("stories.toml"));
+  const std::string shared = load_recipe(recipe_path("stories-ar-regularised.toml")).out;
+  EXPECT_EQ(stories.model.init, shared + "/model");
+  EXPECT_EQ(load_recipe(recipe_path("stories-ar.toml")).tokenizer.file, shared + "/tokenizer.json");
   for (const char* twin : {"stories-ar.toml", "stories-ar-regularised.toml"}) {
     const Recipe r = load_recipe(recipe_path(twin));
     EXPECT_EQ(r.objective.kind, "next-token");
     EXPECT_TRUE(r.validation.keep_best);
-    EXPECT_EQ(r.tokenizer.file, stories.out + "/tokenizer.json");
     EXPECT_EQ(r.model.d_model, stories.model.d_model);
     EXPECT_EQ(r.model.n_layers, stories.model.n_layers);
     EXPECT_EQ(r.model.ffn_dim, stories.model.ffn_dim);

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "e2e/pent_process.h"
 #include "engine/generate.h"
+#include "io/weight_source.h"
 #include "support/temp_dir.h"
 #include "train/torch_denoiser.h"
 
@@ -110,6 +111,42 @@ TEST_F(TrainRun, EndsWithAModelASampleAndTheCommandForIt) {
   EXPECT_LT(lines.back()["loss"].get<double>(), 5.0);   // ln 300 = 5.7
   EXPECT_FALSE(fs::exists(path("out/checkpoint-30")));  // two are kept
   EXPECT_TRUE(fs::exists(path("out/checkpoint-35")));
+}
+
+// A next-token model's weights and tokenizer, taken over by masked diffusion: with a rate of 0 they come out again.
+TEST_F(TrainRun, StartsFromAnotherModelsWeightsAndTokenizer) {
+  ASSERT_EQ(train("parent", {"objective.kind=next-token", "schedule.steps=12"}).code, 0);
+  const std::string parent = path("parent/model").string();
+  const std::vector<std::string> sets = {"model.init=" + parent, "optimizer.lr=0", "schedule.steps=2",
+                                         "tokenizer.vocab_size=310"};
+  const Outcome outcome = train("child", sets);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(bytes("child/model/tokenizer.json"), bytes("parent/model/tokenizer.json"));
+  const auto weights = [&](const std::string& name) { return open_safetensors(path(name + "/model/model.safetensors")); };
+  const auto from = weights("parent"), to = weights("child");
+  for (const auto& [llama, llada] : {std::pair{"model.embed_tokens.weight", "model.transformer.wte.weight"},
+                                     {"model.layers.1.self_attn.k_proj.weight", "model.transformer.blocks.1.k_proj.weight"},
+                                     {"model.layers.0.mlp.up_proj.weight", "model.transformer.blocks.0.up_proj.weight"}}) {
+    const TensorView *a = from->find(llama), *b = to->find(llada);
+    ASSERT_TRUE(a != nullptr && b != nullptr) << llama;
+    EXPECT_TRUE(std::equal(a->bytes.begin(), a->bytes.end(), b->bytes.begin(), b->bytes.end())) << llama;
+  }
+  // Going on needs the parent no more.
+  fs::remove_all(path("parent"));
+  EXPECT_EQ(train("child", {"model.init=" + parent, "optimizer.lr=0", "schedule.steps=3"}, {"--resume"}).code, 0);
+  const Outcome missing = train("orphan", sets);
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_NE(missing.err.find(parent), std::string::npos) << missing.err;
+}
+
+TEST_F(TrainRun, AModelOfOtherSizesToStartFromIsRefusedByName) {
+  ASSERT_EQ(train("parent", {"schedule.steps=1"}).code, 0);
+  const std::string init = "model.init=" + path("parent/model").string();
+  const Outcome outcome = train("child", {init, "model.ffn_dim=64"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_NE(outcome.err.find("ff_proj"), std::string::npos) << outcome.err;
+  const Outcome both = train("child", {init, "tokenizer.file=x"});
+  EXPECT_NE(both.err.find("leave out tokenizer.file"), std::string::npos) << both.err;
 }
 
 // What was trained is what is run: both backends read the export, and agree.
