@@ -51,6 +51,7 @@ Json to_json(const SamplingParams& params, int best_of) {
   if (!params.diffusion) return json;
   json["block_length"] = params.block_length;
   json["score"] = to_string(params.score);
+  json["cache"] = to_string(params.cache);
   if (params.threshold) json["threshold"] = *params.threshold;
   if (params.steps_per_block > 0) json["steps_per_block"] = params.steps_per_block;
   if (params.steps > 0) json["steps"] = params.steps;
@@ -229,6 +230,7 @@ void define(CLI::App& app, Arguments& args) {
   app.add_option("--block-length", args.diffusion.block_length, "of the diffusion model");
   app.add_option("--threshold", args.diffusion.threshold, "of the diffusion model");
   app.add_option("--score", args.diffusion.score, "of the diffusion model");
+  app.add_option("--cache", args.diffusion.cache, "of the diffusion model");
   app.add_option("--temperature", args.diffusion.temperature, "of the diffusion model");
   app.add_option("--top-p", args.diffusion.top_p, "of the diffusion model");
   app.add_option("--best-of", args.diffusion.best_of, "of the diffusion model");

@@ -138,7 +138,7 @@ LiveViewOptions live_view_on_stderr() {
 }
 
 Json to_json(const Generation& g, const std::string& model) {
-  return Json{{"schema", 1},
+  Json json = {{"schema", 1},
               {"text", g.text},
               {"token_ids", g.token_ids},
               {"finish_reason", g.finish_reason},
@@ -153,6 +153,11 @@ Json to_json(const Generation& g, const std::string& model) {
               {"preset", g.preset},
               {"seed", g.seed},
               {"model", model}};
+  if (g.mode == "diffusion") {
+    json["cache"] = to_string(g.cache);
+    json["exact"] = g.cache == CacheKind::kNone;
+  }
+  return json;
 }
 
 int exit_code(const Generation& generation) {

@@ -17,7 +17,11 @@ Json to_json(const Preset& preset) {
   if (preset.block_length > 0) out["block_length"] = preset.block_length;
   if (preset.steps > 0) out["steps"] = preset.steps;
   if (preset.threshold > 0) out["threshold"] = preset.threshold;
-  if (preset.diffusion) out["score"] = to_string(preset.score);
+  if (preset.diffusion) {
+    out["score"] = to_string(preset.score);
+    out["cache"] = to_string(preset.cache);
+    out["exact"] = preset.cache == CacheKind::kNone;
+  }
   out["temperature"] = preset.temperature;
   out["top_p"] = preset.top_p;
   out["top_k"] = preset.top_k;
@@ -29,6 +33,7 @@ std::string settings(const Preset& preset) {
   if (preset.block_length > 0) text += fmt::format(" --block-length {}", preset.block_length);
   if (preset.steps > 0) text += fmt::format(" --steps {}", preset.steps);
   if (preset.threshold > 0) text += fmt::format(" --threshold {}", preset.threshold);
+  if (preset.cache != CacheKind::kNone) text += fmt::format(" --cache {} (approximate)", to_string(preset.cache));
   return text + fmt::format(" --temperature {}", preset.temperature);
 }
 

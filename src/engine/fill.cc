@@ -134,6 +134,7 @@ Filling fill(Model& model, const std::string& text_with_holes, const GenerationO
   generation.seconds_to_first_committed = outcome.seconds_to_first_committed;
   generation.mode = "diffusion";
   generation.preset = params.preset;
+  generation.cache = params.cache;
   generation.seed = params.seed;
   generation.n_index = params.n_index;
   return filling;

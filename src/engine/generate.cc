@@ -52,6 +52,7 @@ Generation make_generation(const Tokenizer& tokenizer, const Sampler& sampler, c
           .seconds_to_first_committed = outcome.seconds_to_first_committed,
           .mode = params.diffusion ? "diffusion" : "ar",
           .preset = params.preset,
+          .cache = params.cache,
           .seed = params.seed,
           .n_index = params.n_index};
 }

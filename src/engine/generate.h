@@ -23,6 +23,7 @@ struct Generation {
   double seconds_to_first_committed = 0;
   std::string mode;  // "diffusion" or "ar"
   std::string preset;
+  CacheKind cache = CacheKind::kNone;  // of a diffusion model; all others are approximations
   uint64_t seed = 0;
   uint32_t n_index = 0;
 };

@@ -35,6 +35,7 @@ GenerationOptions with_model_defaults(const Model& model, GenerationOptions opti
   }
   if (!model.denoiser->spec().is_diffusion()) return options;
   keep(options.block_length, get_small_int(config, "block_length", where));
+  keep(options.cache, get_string(config, "cache", where));
   // A threshold the caller chose is compared with probabilities: the file's random order does not go with it.
   if (const auto remasking = get_string(config, "remasking", where);
       remasking && !options.score && !options.threshold) {

@@ -1,21 +1,6 @@
 #include "model/pass_plan.h"
 
 namespace pent {
-namespace {
-
-void add_rows(PassPlan& plan, int32_t sequence, std::span<const int32_t> tokens, int32_t first_position, bool causal) {
-  const uint32_t row_begin = static_cast<uint32_t>(plan.rows.size());
-  const int32_t end = first_position + static_cast<int32_t>(tokens.size());
-  if (!causal) plan.ranges.push_back({0, end});
-  for (int32_t i = 0; i < static_cast<int32_t>(tokens.size()); ++i) {
-    const int32_t position = first_position + i;
-    if (causal) plan.ranges.push_back({0, position + 1});
-    plan.rows.push_back({tokens[i], position, position, static_cast<uint32_t>(plan.ranges.size() - 1), 1});
-  }
-  plan.sequences.push_back({sequence, row_begin, static_cast<uint32_t>(plan.rows.size())});
-}
-
-}  // namespace
 
 void PassPlan::clear() {
   rows.clear();
@@ -25,11 +10,27 @@ void PassPlan::clear() {
 }
 
 void PassPlan::add_full(int32_t sequence, std::span<const int32_t> tokens, int32_t first_position) {
-  add_rows(*this, sequence, tokens, first_position, false);
+  add_window(sequence, tokens, first_position, first_position + static_cast<int32_t>(tokens.size()));
+}
+
+void PassPlan::add_window(int32_t sequence, std::span<const int32_t> tokens, int32_t first_position, int32_t seen) {
+  const auto row_begin = static_cast<uint32_t>(rows.size()), range = static_cast<uint32_t>(ranges.size());
+  ranges.push_back({0, seen});
+  for (int32_t position = first_position; const int32_t token : tokens) {
+    rows.push_back({token, position, position, range, 1});
+    ++position;
+  }
+  sequences.push_back({sequence, row_begin, static_cast<uint32_t>(rows.size())});
 }
 
 void PassPlan::add_causal(int32_t sequence, std::span<const int32_t> tokens, int32_t first_position) {
-  add_rows(*this, sequence, tokens, first_position, true);
+  const auto row_begin = static_cast<uint32_t>(rows.size());
+  for (int32_t position = first_position; const int32_t token : tokens) {
+    ranges.push_back({0, position + 1});
+    rows.push_back({token, position, position, static_cast<uint32_t>(ranges.size() - 1), 1});
+    ++position;
+  }
+  sequences.push_back({sequence, row_begin, static_cast<uint32_t>(rows.size())});
 }
 
 }  // namespace pent

@@ -45,6 +45,8 @@ struct PassPlan {
   //   full:   every row sees slots [0, first_position + n)
   //   causal: row i sees slots [0, first_position + i + 1)
   void add_full(int32_t sequence, std::span<const int32_t> tokens, int32_t first_position = 0);
+  //   window: every row sees slots [0, seen): rows of a canvas whose other slots hold keys and values from earlier passes
+  void add_window(int32_t sequence, std::span<const int32_t> tokens, int32_t first_position, int32_t seen);
   void add_causal(int32_t sequence, std::span<const int32_t> tokens, int32_t first_position = 0);
 };
 

@@ -1,5 +1,6 @@
 // Masked-diffusion decoding composed of the parts length, score and select (spec 20 §1, §8.3; end rules: spec 20 §0.8).
-// Each forward shows the model the whole canvas and asks the head for the masked cells of the active block only.
+// Each forward shows the model the canvas, or what of it the cache does not keep, and asks the head for the masked cells of the
+// active block only.
 #include <algorithm>
 
 #include "base/error.h"
@@ -36,9 +37,10 @@ class DiffusionSampler : public Sampler {
 
   void plan(int32_t sequence, int32_t step, PassPlan& plan, HeadRequest& request) const override {
     const auto first_row = static_cast<uint32_t>(plan.rows.size());
-    plan.add_full(sequence, canvas_.tokens());
+    const int32_t first_cell =
+        plan_canvas(params_.cache, sequence, canvas_.tokens(), blocks_[block_], step_in_block_ == 0, plan);
     for (const int32_t cell : open_cells()) {
-      plan.head_rows.push_back(first_row + static_cast<uint32_t>(cell));
+      plan.head_rows.push_back(first_row + static_cast<uint32_t>(cell - first_cell));
       request.keys.push_back(key(step, cell));
     }
     request_score(params_.score, request);

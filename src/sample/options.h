@@ -19,6 +19,7 @@ struct GenerationOptions {
   std::optional<double> temperature, top_p;
   std::optional<int> top_k;
   std::optional<std::string> score;  // prob | entropy | margin | random
+  std::optional<std::string> cache;  // none | prefix | dual
   std::optional<int> max_nfe;
   std::optional<double> deadline_ms;
   uint64_t seed = 0;              // <= 2^53

@@ -20,11 +20,12 @@ constexpr std::array kPresets = {
            .steps = 128},
     Preset{.name = "fast-dllm",
            .summary = "masked diffusion: every cell above a confidence threshold is committed at once, block by block",
-           .source = "Fast-dLLM (arXiv:2505.22618), confidence-aware parallel decoding, without its caches",
+           .source = "Fast-dLLM (arXiv:2505.22618), confidence-aware parallel decoding with the prefix cache; --cache dual, none",
            .diffusion = true,
            .max_tokens = 256,
            .block_length = 32,
-           .threshold = 0.9},
+           .threshold = 0.9,
+           .cache = CacheKind::kPrefix},
     Preset{.name = "ar",
            .summary = "autoregressive: one token after the other; greedy, or temperature, top-k and top-p",
            .source = "next-token sampling; nucleus: arXiv:1904.09751",
@@ -84,7 +85,8 @@ void refuse_for_ar(const GenerationOptions& options) {
                                                          {"--steps", options.steps.has_value()},
                                                          {"--steps-per-block", options.steps_per_block.has_value()},
                                                          {"--threshold", options.threshold.has_value()},
-                                                         {"--score", options.score.has_value()}};
+                                                         {"--score", options.score.has_value()},
+                                                         {"--cache", options.cache.has_value()}};
   for (const auto& [option, given] : diffusion_only)
     if (given)
       throw error(ErrorKind::kInvalidArgument,
@@ -116,6 +118,12 @@ void resolve_parts(const GenerationOptions& options, const Preset& preset, Sampl
         ErrorKind::kInvalidArgument,
         "--score {} cannot be combined with a threshold, which is compared with probabilities; use prob or margin",
         to_string(params.score));
+  if (options.cache) {
+    const auto cache = parse_cache(*options.cache);
+    if (!cache)
+      throw error(ErrorKind::kInvalidArgument, "--cache is '{}'; expected none, prefix or dual", *options.cache);
+    params.cache = *cache;
+  }
   params.block_length = std::min(options.block_length.value_or(preset.block_length), params.max_tokens);
   if (by_threshold) {
     params.threshold = threshold;
@@ -151,6 +159,7 @@ SamplingParams resolve(const GenerationOptions& options, const ModelSpec& spec, 
                         .diffusion = preset.diffusion,
                         .max_tokens = max_tokens,
                         .score = preset.score,
+                        .cache = preset.cache,
                         .temperature = static_cast<float>(options.temperature.value_or(preset.temperature)),
                         .top_p = static_cast<float>(options.top_p.value_or(preset.top_p)),
                         .top_k = options.top_k.value_or(preset.top_k),

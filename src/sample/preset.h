@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/spec.h"
+#include "sample/cache.h"
 #include "sample/options.h"
 #include "sample/score.h"
 
@@ -23,6 +24,7 @@ struct Preset {
   int steps = 0;         // a total over all blocks; 0: AR, or by threshold
   double threshold = 0;  // 0: by schedule
   ScoreKind score = ScoreKind::kProbability;
+  CacheKind cache = CacheKind::kNone;
   double temperature = 0;
   double top_p = 1;
   int top_k = 0;
@@ -40,6 +42,7 @@ struct SamplingParams {
   int steps_per_block = 0;          // … or the same for each block, if not 0
   std::optional<double> threshold;  // instead of steps
   ScoreKind score = ScoreKind::kProbability;
+  CacheKind cache = CacheKind::kNone;
   float temperature = 0;
   float top_p = 1;
   int top_k = 0;

@@ -87,6 +87,7 @@ Json generation_json(const ModelCard& card) {
     c["block_length"] = g.block_length;
     c["steps"] = g.steps;
     c["remasking"] = g.remasking;
+    c["cache"] = g.cache;
   }
   return c;
 }

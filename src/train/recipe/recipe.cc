@@ -211,6 +211,7 @@ void read_run(Section& top, Recipe& r) {
   generation.read("max_tokens", r.generation.max_tokens, 1, 1 << 20);
   generation.read("temperature", r.generation.temperature, 0, 100);
   generation.read("remasking", r.generation.remasking, {"low_confidence", "random"});
+  generation.read("cache", r.generation.cache, {"none", "prefix", "dual"});
   generation.refuse_unknown();
 }
 

@@ -86,6 +86,7 @@ struct Recipe {
     int block_length = 32, steps = 128, max_tokens = 256;
     double temperature = 0.7;
     std::string remasking = "low_confidence";  // or "random": which cells are decided first (LLaDA's two ways)
+    std::string cache = "none";                // or "prefix", "dual" (sample/cache.h)
   } generation;
 
   std::vector<SourceRecipe> sources;

@@ -38,13 +38,15 @@ Model random_model(bool diffusion, ThreadPool& pool, bool precise) {
   return model;
 }
 
-std::vector<std::vector<TokenId>> answers(bool diffusion, bool precise, int threads, int width) {
+std::vector<std::vector<TokenId>> answers(bool diffusion, bool precise, int threads, int width,
+                                          const std::string& cache = "none") {
   ThreadPool pool(threads);
   Model model = random_model(diffusion, pool, precise);
   GenerationOptions options{.max_tokens = 24, .temperature = 0.8};
   if (diffusion) {
     options.block_length = 10;
     options.steps = 14;
+    options.cache = cache;
   }
   std::vector<BatchItem> items;
   for (uint32_t i = 0; i < 5; ++i)
@@ -66,6 +68,29 @@ TEST(NativeGenerate, SameTokensWithAnyThreadsAloneOrInABatch) {
           EXPECT_EQ(answers(diffusion, precise, threads, width), expected)
               << "diffusion " << diffusion << ", precise " << precise << ", threads " << threads << ", width " << width;
     }
+}
+
+TEST(NativeGenerate, CachesAreAloneAndInABatchTheSameToo) {
+  for (const char* cache : {"prefix", "dual"}) {
+    const auto expected = answers(true, false, 1, 1, cache);
+    EXPECT_NE(expected, answers(true, false, 1, 1)) << cache << ": five answers of random weights, and none differs";
+    for (const int threads : {1, 3})
+      for (const int width : {2, 5})
+        EXPECT_EQ(answers(true, false, threads, width, cache), expected)
+            << cache << ", threads " << threads << ", width " << width;
+  }
+}
+
+// A block of one cell is decided by its first forward, which keeps nothing.
+TEST(NativeGenerate, CachesRefreshedEveryStepChangeNothing) {
+  ThreadPool pool(1);
+  Model model = random_model(true, pool, false);
+  GenerationOptions options{.max_tokens = 12, .block_length = 1, .temperature = 0.8, .seed = 5};
+  const std::vector<TokenId> prompt = {5, 6, 7}, expected = generate(model, prompt, options).token_ids;
+  for (const char* cache : {"prefix", "dual"}) {
+    options.cache = cache;
+    EXPECT_EQ(generate(model, prompt, options).token_ids, expected) << cache;
+  }
 }
 
 TEST(NativeGenerate, AnUnknownTokenInThePromptIsNamed) {

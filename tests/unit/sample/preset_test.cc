@@ -34,6 +34,10 @@ TEST(Preset, FastDllmCommitsByThresholdInBlocksOf32) {
   EXPECT_EQ(params.block_length, 32);
   EXPECT_EQ(params.threshold, 0.9);
   EXPECT_EQ(params.steps, 0);
+  EXPECT_EQ(params.cache, CacheKind::kPrefix);
+  EXPECT_EQ(resolve({.preset = "fast-dllm", .cache = "dual"}, fake_diffusion_spec()).cache, CacheKind::kDual);
+  EXPECT_NE(refusal({.cache = "block"}, fake_diffusion_spec()).find("none, prefix or dual"), std::string::npos);
+  EXPECT_NE(refusal({.cache = "none"}, fake_ar_spec()).find("--cache is for diffusion presets"), std::string::npos);
 }
 
 TEST(Preset, OptionsGoOverThePreset) {

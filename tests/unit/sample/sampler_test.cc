@@ -59,6 +59,35 @@ Painted run_diffusion(Denoiser& denoiser, const Ids& prompt, const GenerationOpt
 
 using Steps = std::vector<std::vector<int32_t>>;
 
+TEST(DiffusionSampler, ACacheComputesTheWholeCanvasOnceABlock) {
+  const std::vector<std::pair<int32_t, double>> table = {{2, 0.9}, {3, 0.6}, {4, 0.8}, {5, 0.7}, {3, 0.9}, {4, 0.6}, {6, 0.7}};
+  const GenerationOptions options{.max_tokens = 6, .block_length = 3, .steps = 6};
+  FakeDenoiser exact = table_model(table);
+  const Painted without = run_diffusion(exact, {2}, options);
+  EXPECT_EQ(exact.rows_computed, 6 * 7);
+  for (const auto& [cache, rows] : {std::pair{"none", 6 * 7}, {"prefix", (7 + 6 + 6) + (7 + 3 + 3)}, {"dual", 2 * (7 + 3 + 3)}}) {
+    SCOPED_TRACE(cache);
+    GenerationOptions cached = options;
+    cached.cache = cache;
+    // Whatever is kept, every row sees a whole canvas with the tokens that are decided by now.
+    int forwards = 0;
+    FakeDenoiser model(exact.spec(), [&](const Ids& seen, int32_t position) {
+      EXPECT_EQ(seen.size(), 7u);
+      EXPECT_EQ(std::count(seen.begin(), seen.end(), exact.spec().mask_id), 6 - forwards);
+      std::vector<float> logits(8, -100.0f);
+      const auto [token, p] = table.at(static_cast<size_t>(position));
+      logits[1] = static_cast<float>(std::log(1 - p));
+      logits[static_cast<size_t>(token)] = static_cast<float>(std::log(p));
+      return logits;
+    });
+    model.on_forward = [&] { forwards = model.forwards - 1; };
+    const Painted result = run_diffusion(model, {2}, cached);
+    EXPECT_EQ(model.rows_computed, rows);
+    EXPECT_EQ(result.committed, without.committed);
+    EXPECT_EQ(result.completion, without.completion);
+  }
+}
+
 TEST(DiffusionSampler, CommitsTheMostConfidentFirst) {
   auto model = table_model({{2, .9}, {3, .6}, {4, .95}, {5, .7}, {6, .8}, {2, .99}});
   const Painted result = run_diffusion(model, {3}, {.max_tokens = 5, .steps = 3});
