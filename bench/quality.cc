@@ -30,8 +30,9 @@ struct Arguments {
   std::string judge = "smollm2-135m-instruct";
   std::string heldout;
   std::string samples_file;
-  int seeds = 100;
+  int seeds = 100, first_seed = 1;
   int fillings = 100;
+  double hole_at = 0.5;
   bool fill = false;
   int width = 8;
   int threads = 0;
@@ -90,7 +91,7 @@ class Quality {
     Json models = Json::array();
     models.push_back(judge_samples(args_.model, args_.diffusion));
     for (const std::string& twin : args_.twins) models.push_back(judge_samples(twin, args_.ar));
-    Json json = {{"openings", kStoryOpenings.size()}, {"seeds", args_.seeds}};
+    Json json = {{"openings", kStoryOpenings.size()}, {"seeds", args_.seeds}, {"first_seed", args_.first_seed}};
     for (size_t twin = 1; twin < models.size(); ++twin) {
       const auto ratio = [&](const char* key) {
         return models[0][key].get<double>() / models[twin][key].get<double>();
@@ -108,7 +109,7 @@ class Quality {
   Json judge_samples(const std::string& name, const GenerationOptions& options) {
     Model model = load_model(name, {}, pool_);
     std::vector<BatchItem> items;
-    for (int seed = 1; seed <= args_.seeds; ++seed)
+    for (int seed = args_.first_seed; seed < args_.first_seed + args_.seeds; ++seed)
       for (const std::string_view opening : kStoryOpenings)
         items.push_back({make_prompt(model, std::string(opening), {}, /*raw=*/false), static_cast<uint64_t>(seed), 0});
     size_t ended = 0, done = 0;
@@ -161,7 +162,7 @@ class Quality {
     const int room =
         model.denoiser->spec().max_positions - 8;  // sentences are tokenised apart: a few tokens may come on top
     const std::vector<InfillingTask> tasks =
-        make_infilling_tasks(heldout_, *model.tokenizer, room, args_.fillings, /*seed=*/1);
+        make_infilling_tasks(heldout_, *model.tokenizer, room, args_.fillings, args_.hole_at, /*seed=*/1);
     const GenerationOptions options = fill_options();
     std::vector<std::string> filled, random, original;
     for (const InfillingTask& task : tasks) {
@@ -215,12 +216,18 @@ void define(CLI::App& app, Arguments& args) {
   app.add_option("--twin", args.twins, "an autoregressive model to compare with (may be repeated)");
   app.add_option("--judge", args.judge, "the autoregressive model that judges")->capture_default_str();
   app.add_option("--heldout", args.heldout, "held-out texts, JSON lines {prompt, text, finish}");
-  app.add_option("--seeds", args.seeds, "seeds 1 … N for each of the openings; 0: no samples")
+  app.add_option("--seeds", args.seeds, "how many seeds for each of the openings; 0: no samples")
       ->check(CLI::Range(0, 1 << 20))
+      ->capture_default_str();
+  app.add_option("--first-seed", args.first_seed, "where they begin; choose settings on other seeds than you report")
+      ->check(CLI::Range(0, 1 << 30))
       ->capture_default_str();
   app.add_flag("--fill", args.fill, "infilling too");
   app.add_option("--fillings", args.fillings, "how many texts to fill")
       ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  app.add_option("--hole-at", args.hole_at, "where in a text the sentence is cut out, 0 to 1; choose settings elsewhere than you report")
+      ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   app.add_option("--samples", args.samples_file, "write every sample to this file as JSON lines");
   app.add_option("--width", args.width, "sequences per forward")->check(CLI::Range(1, 1024))->capture_default_str();

@@ -59,7 +59,7 @@ std::string InfillingTask::fill_template() const {
 }
 
 std::vector<InfillingTask> make_infilling_tasks(const std::vector<HeldOutText>& texts, const Tokenizer& tokenizer,
-                                                int max_tokens, int count, uint64_t seed) {
+                                                int max_tokens, int count, double hole_at, uint64_t seed) {
   std::vector<std::vector<std::string>> parts;
   std::vector<Sentence> sentences;
   for (const HeldOutText& text : texts) {
@@ -74,10 +74,10 @@ std::vector<InfillingTask> make_infilling_tasks(const std::vector<HeldOutText>& 
   std::vector<InfillingTask> tasks;
   for (const size_t i : order) {
     if (static_cast<int>(tasks.size()) == count) break;
-    const size_t middle = parts[i].size() / 2;
-    InfillingTask task{.original = parts[i][middle], .is_story = texts[i].is_story};
-    for (size_t s = 0; s < parts[i].size(); ++s)
-      if (s != middle) (s < middle ? task.before : task.after) += parts[i][s];
+    const size_t size = parts[i].size(), hole = std::min(size - 1, static_cast<size_t>(hole_at * static_cast<double>(size)));
+    InfillingTask task{.original = parts[i][hole], .is_story = texts[i].is_story};
+    for (size_t s = 0; s < size; ++s)
+      if (s != hole) (s < hole ? task.before : task.after) += parts[i][s];
     task.hole_tokens = static_cast<int>(tokenizer.encode(task.original).size());
     task.random = pick_random(sentences, i, task.hole_tokens,
                               {.seed = seed, .cell = static_cast<uint32_t>(i), .purpose = DrawPurpose::kData});

@@ -22,9 +22,9 @@ struct InfillingTask {
 };
 
 // Tasks from the texts with at least three sentences, stories first, at most `count`. Texts longer than max_tokens lose
-// sentences at the end; the hole is the middle sentence of what is left. The random sentence is drawn by `seed` among those of
-// other texts whose length in tokens is nearest.
+// sentences at the end; the hole is the sentence at `hole_at` (0: the first, 0.5: the middle one) of what is left. The random
+// sentence is drawn by `seed` among those of other texts whose length in tokens is nearest.
 std::vector<InfillingTask> make_infilling_tasks(const std::vector<HeldOutText>& texts, const Tokenizer& tokenizer,
-                                                int max_tokens, int count, uint64_t seed);
+                                                int max_tokens, int count, double hole_at, uint64_t seed);
 
 }  // namespace pent

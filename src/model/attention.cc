@@ -57,11 +57,17 @@ int64_t visible_slots(std::span<const SlotRange> ranges) {
 
 }  // namespace
 
-std::vector<AttentionTile> make_attention_tiles(const PassPlan& plan, const std::vector<KvCache*>& caches) {
+std::vector<AttentionTile> make_attention_tiles(const PassPlan& plan, const std::vector<KvCache*>& caches,
+                                                const std::vector<uint32_t>* only) {
   std::vector<AttentionTile> tiles;
   for (size_t i = 0; i < plan.sequences.size(); ++i) {
-    const int64_t end = plan.sequences[i].row_end;
-    for (int64_t row = plan.sequences[i].row_begin; row < end;) {
+    int64_t row = plan.sequences[i].row_begin, end = plan.sequences[i].row_end;
+    const auto skip_to_needed = [&] {
+      if (only == nullptr) return;
+      const auto needed = std::lower_bound(only->begin(), only->end(), row);
+      row = needed == only->end() ? end : std::min<int64_t>(*needed, end);
+    };
+    for (skip_to_needed(); row < end; skip_to_needed()) {
       int64_t tile_end = row + 1;
       while (tile_end < end && tile_end - row < kTileRows &&
              same_but_for_the_end(ranges_of(plan, row), ranges_of(plan, tile_end))) {
@@ -69,6 +75,7 @@ std::vector<AttentionTile> make_attention_tiles(const PassPlan& plan, const std:
       }
       tiles.push_back({caches[i], row, tile_end});
       row = tile_end;
+      if (only != nullptr) tiles.back().row_end = *std::prev(std::lower_bound(only->begin(), only->end(), row)) + 1;
     }
   }
   return tiles;

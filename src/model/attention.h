@@ -23,8 +23,10 @@ struct AttentionScratch {
   std::vector<float> sums;    // [pairs, padded head_dim]
 };
 
-// Cuts the plan's rows into tiles. caches[i] belongs to plan.sequences[i].
-std::vector<AttentionTile> make_attention_tiles(const PassPlan& plan, const std::vector<KvCache*>& caches);
+// Cuts the plan's rows into tiles, all of them or what is needed to cover the rows `only` (ascending). caches[i] belongs to
+// plan.sequences[i].
+std::vector<AttentionTile> make_attention_tiles(const PassPlan& plan, const std::vector<KvCache*>& caches,
+                                                const std::vector<uint32_t>* only = nullptr);
 
 // queries [rows, query_stride]: head h of a row at h * head_dim. out [rows, n_heads * head_dim].
 struct AttentionInput {

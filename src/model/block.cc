@@ -1,5 +1,6 @@
 #include "model/block.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -68,17 +69,18 @@ void norm_rows(const Machine& machine, const float* rows_in, int64_t rows, const
   });
 }
 
-void run_block(const Machine& machine, const BlockWeights& weights, int layer, BlockPass& pass, BlockScratch& scratch) {
-  const ModelSpec& spec = pass.spec;
-  const int64_t rows = pass.rows(), ffn = spec.ffn_dim, q_width = int64_t{spec.n_heads} * spec.head_dim;
+namespace {
 
-  // Attention.
+// attended = attention(norm(residual)) for the rows of pass.tiles, not finished yet; keys and values of all rows are stored.
+void attend_rows(const Machine& machine, const BlockWeights& weights, int layer, BlockPass& pass, BlockScratch& scratch) {
+  const ModelSpec& spec = pass.spec;
+  const int64_t rows = pass.rows();
   norm_rows(machine, pass.residual.data(), rows, weights.attn_norm, spec.rms_eps, fmt::format("before layer {}", layer),
             scratch.normed);
   grow(scratch.qkv, rows * weights.qkv.n());
   machine.matmul(weights.qkv, scratch.normed, rows, scratch.qkv.data());
   rotate_and_store(machine, layer, pass, scratch.qkv.data());
-  scratch.attended.resize(rows, q_width, !machine.precise);
+  scratch.attended.resize(rows, int64_t{spec.n_heads} * spec.head_dim, !machine.precise);
   scratch.attention.resize(machine.pool.threads());
   const AttentionInput input = {spec, pass.plan, layer, scratch.qkv.data(), weights.qkv.n(), scratch.attended.row(0)};
   const int64_t tiles = static_cast<int64_t>(pass.tiles.size());
@@ -88,12 +90,17 @@ void run_block(const Machine& machine, const BlockWeights& weights, int layer, B
       attend(machine.kernels, input, pass.tiles[item % tiles], kv_head, scratch.attention[worker]);
     }
   });
+}
+
+// residual += attended * attn_out; residual += ffn(norm(residual)), for the first `rows` rows.
+void finish_block(const Machine& machine, const BlockWeights& weights, int layer, int64_t rows, BlockPass& pass,
+                  BlockScratch& scratch) {
+  const ModelSpec& spec = pass.spec;
+  const int64_t ffn = spec.ffn_dim;
   machine.pool.parallel_for(rows, 8, [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin; row < end; ++row) machine.finish_row(scratch.attended, row);
   });
   machine.matmul(weights.attn_out, scratch.attended, rows, pass.residual.data(), /*add=*/true);
-
-  // SwiGLU.
   norm_rows(machine, pass.residual.data(), rows, weights.ffn_norm, spec.rms_eps,
             fmt::format("after the attention of layer {}", layer), scratch.normed);
   grow(scratch.gate_up, rows * 2 * ffn);
@@ -107,6 +114,29 @@ void run_block(const Machine& machine, const BlockWeights& weights, int layer, B
     }
   });
   machine.matmul(weights.down, scratch.gated, rows, pass.residual.data(), /*add=*/true);
+}
+
+// Moves the rows `kept` (ascending) to the front.
+void move_to_front(const std::vector<uint32_t>& kept, float* rows, int64_t width) {
+  for (size_t i = 0; i < kept.size(); ++i)
+    if (kept[i] != i) std::copy_n(rows + kept[i] * width, width, rows + static_cast<int64_t>(i) * width);
+}
+
+}  // namespace
+
+void run_block(const Machine& machine, const BlockWeights& weights, int layer, BlockPass& pass, BlockScratch& scratch) {
+  attend_rows(machine, weights, layer, pass, scratch);
+  finish_block(machine, weights, layer, pass.rows(), pass, scratch);
+}
+
+void run_last_block(const Machine& machine, const BlockWeights& weights, int layer, BlockPass& pass,
+                    BlockScratch& scratch) {
+  const std::vector<uint32_t>& kept = pass.plan.head_rows;
+  pass.tiles = make_attention_tiles(pass.plan, pass.caches, &kept);
+  attend_rows(machine, weights, layer, pass, scratch);
+  move_to_front(kept, scratch.attended.row(0), scratch.attended.width);
+  move_to_front(kept, pass.residual.data(), pass.spec.d_model);
+  finish_block(machine, weights, layer, static_cast<int64_t>(kept.size()), pass, scratch);
 }
 
 }  // namespace pent

@@ -46,4 +46,9 @@ void norm_rows(const Machine& machine, const float* rows_in, int64_t rows, const
 // residual += attention(norm(residual)); residual += ffn(norm(residual)).
 void run_block(const Machine& machine, const BlockWeights& weights, int layer, BlockPass& pass, BlockScratch& scratch);
 
+// The same for the last layer, where only the plan's head rows are wanted: of the others it stores keys and values, no more.
+// Afterwards the first rows of residual are the head rows', in their order.
+void run_last_block(const Machine& machine, const BlockWeights& weights, int layer, BlockPass& pass,
+                    BlockScratch& scratch);
+
 }  // namespace pent

@@ -52,10 +52,10 @@ class NativeDenoiser : public Denoiser {
     fill_rope_angles(machine_, pass);
     pass.residual = std::move(residual_);
     embed(plan, pass.residual);
-    for (int layer = 0; layer < spec_.n_layers; ++layer) {
-      run_block(machine_, weights_.blocks[layer], layer, pass, scratch_);
-    }
-    answer(plan, request, pass.residual, result);
+    const int last = spec_.n_layers - 1;
+    for (int layer = 0; layer < last; ++layer) run_block(machine_, weights_.blocks[layer], layer, pass, scratch_);
+    run_last_block(machine_, weights_.blocks[last], last, pass, scratch_);
+    answer(static_cast<int64_t>(plan.head_rows.size()), request, pass.residual, result);
     residual_ = std::move(pass.residual);
   }
 
@@ -129,19 +129,14 @@ class NativeDenoiser : public Denoiser {
   }
 
   // Final norm and head for the rows asked about, a few at a time, so that rows x vocabulary never exists as a whole.
-  void answer(const PassPlan& plan, const HeadRequest& request, const std::vector<float>& residual,
-              PassResult& result) {
-    const int64_t d = spec_.d_model, vocab = spec_.vocab_size, wanted = static_cast<int64_t>(plan.head_rows.size());
+  // residual: their rows first.
+  void answer(int64_t wanted, const HeadRequest& request, const std::vector<float>& residual, PassResult& result) {
+    const int64_t d = spec_.d_model, vocab = spec_.vocab_size;
     const int64_t block = std::clamp<int64_t>(kLogitFloats / vocab, 1, 96);
     if (request.full_logits) result.logits.resize(wanted * vocab);
     for (int64_t first = 0; first < wanted; first += block) {
       const int64_t rows = std::min(block, wanted - first);
-      head_input_.resize(rows * d);
-      for (int64_t i = 0; i < rows; ++i) {
-        const auto from = residual.begin() + plan.head_rows[first + i] * d;
-        std::copy(from, from + d, head_input_.begin() + i * d);
-      }
-      norm_rows(machine_, head_input_.data(), rows, weights_.final_norm, spec_.rms_eps, "after the last layer",
+      norm_rows(machine_, residual.data() + first * d, rows, weights_.final_norm, spec_.rms_eps, "after the last layer",
                 head_normed_);
       logits_.resize(std::max<size_t>(logits_.size(), rows * vocab));
       machine_.matmul(weights_.head, head_normed_, rows, logits_.data());
@@ -167,7 +162,6 @@ class NativeDenoiser : public Denoiser {
   uint64_t pass_number_ = 0;
   BlockScratch scratch_;
   std::vector<float> residual_;
-  std::vector<float> head_input_;
   Activations head_normed_;
   std::vector<float> logits_;
 };

@@ -82,7 +82,7 @@ TEST(Infilling, TheMiddleSentenceIsCutAndReplacedByOneOfItsLength) {
                                           {"tale", "a. aa. a[[a.", true},
                                           {"x", "c. cc cc. ccc.", false},
                                           {"x", "c. c.", false}};
-  const auto tasks = make_infilling_tasks(texts, tokenizer, 100, 2, 1);
+  const auto tasks = make_infilling_tasks(texts, tokenizer, 100, 2, 0.5, 1);
   ASSERT_EQ(tasks.size(), 2u);
   EXPECT_TRUE(tasks[0].is_story);
   EXPECT_EQ(tasks[0].before, "a.");
@@ -96,7 +96,7 @@ TEST(Infilling, TheMiddleSentenceIsCutAndReplacedByOneOfItsLength) {
 
 TEST(Infilling, LongTextsLoseSentencesAtTheEnd) {
   const FakeTokenizer tokenizer({"<eos>", "a", "b", "c", " ", "."});
-  const auto tasks = make_infilling_tasks({{"x", "a. b. c. a. b.", false}, {"x", "c. c.", false}}, tokenizer, 8, 9, 1);
+  const auto tasks = make_infilling_tasks({{"x", "a. b. c. a. b.", false}, {"x", "c. c.", false}}, tokenizer, 8, 9, 0.5, 1);
   ASSERT_EQ(tasks.size(), 1u);
   EXPECT_EQ(tasks[0].with(tasks[0].original), "a. b. c.");
 }

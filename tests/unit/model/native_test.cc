@@ -214,6 +214,26 @@ TEST_P(NativeForward, OnlyHeadRowsAreAnswered) {
   EXPECT_EQ(result.rows[1].max_logit, *std::max_element(everything.begin() + 11 * 101, everything.begin() + 12 * 101));
 }
 
+// The last layer computes what is asked for only, but a later pass may look at any row.
+TEST_P(NativeForward, RowsNobodyAskedAboutLeaveTheirKeysAndValues) {
+  const auto tokens = some_tokens(20);
+  std::vector<std::vector<float>> logits;
+  for (const std::vector<uint32_t>& asked : {std::vector<uint32_t>{}, {2, 3, 17}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 19}}) {
+    const auto denoiser = load_native(files_, pool_);
+    const int32_t sequence = denoiser->open_sequence(20);
+    PassPlan plan;
+    PassResult result;
+    plan.add_full(sequence, tokens);
+    plan.head_rows = asked;
+    denoiser->forward(plan, {}, result);
+    plan.clear();
+    plan.add_window(sequence, std::span(tokens).subspan(5, 4), 5, 20);
+    logits.push_back(all_logits(*denoiser, plan));
+  }
+  EXPECT_EQ(logits[1], logits[0]);
+  EXPECT_EQ(logits[2], logits[0]);
+}
+
 TEST_P(NativeForward, PlansThatDoNotFitAreRefusedByName) {
   const auto denoiser = load_native(files_, pool_);
   const int32_t sequence = denoiser->open_sequence(8);
