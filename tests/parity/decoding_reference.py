@@ -1,5 +1,5 @@
 """The samplers, written from the papers: LLaDA (Nie et al. 2025: low-confidence and random remasking, semi-autoregressive
-blocks) and Fast-dLLM v1 (Wu et al. 2025: confidence threshold), with this project's decisions: the mask token is banned
+blocks) and Fast-dLLM v1 (Wu et al. 2025: confidence threshold, prefix cache, DualCache), with this project's decisions: the mask token is banned
 before the softmax, ties go to the lowest cell and the lowest id, a threshold is strict and the best cell always commits."""
 
 import math
@@ -55,11 +55,22 @@ def stop_at(canvas, begin, set_at, stop_ids):
     return None
 
 
-def generate(logits, prompt, mask_id, length, block_length, *, steps=None, threshold=None, remasking="low_confidence",
-             temperature=0.0, seed=0, stop_ids=()):
-    """logits: list of ids -> [n, vocab]. Either `steps` (over all blocks) or `threshold`. The answer's ids (before the
+def show(rows, canvas, block, first_of_block, cache, kept):
+    """One forward under a cache: cell -> logits. A block's first forward computes the whole canvas anew; after it "prefix"
+    computes the block and what lies behind it, "dual" the block alone."""
+    begin, end = 0, len(canvas)
+    if cache == "none" or first_of_block:
+        kept.clear()
+    else:
+        begin, end = block.start, end if cache == "prefix" else block.stop
+    return dict(enumerate(rows(canvas[begin:end], begin, kept), begin))
+
+
+def generate(rows, prompt, mask_id, length, block_length, *, steps=None, threshold=None, remasking="low_confidence",
+             temperature=0.0, seed=0, stop_ids=(), cache="none"):
+    """rows: LLaDA.rows. Either `steps` (over all blocks) or `threshold`. The answer's ids (before the
     stop token, if one became final), the step that set each, the number of forwards; and the margin."""
-    canvas, margin, step, set_at = list(prompt) + [mask_id] * length, Margin(), 0, {}
+    canvas, margin, step, set_at, kept = list(prompt) + [mask_id] * length, Margin(), 0, {}, {}
     begin, end = len(prompt), len(canvas)
     blocks = [range(b, min(b + block_length, end)) for b in range(begin, end, block_length)]
     budget = share(steps, len(blocks)) if steps else None
@@ -68,7 +79,7 @@ def generate(logits, prompt, mask_id, length, block_length, *, steps=None, thres
         masked = list(block)
         quota = share(len(masked), budget[number]) if steps else None
         while masked and stop is None:
-            z = logits(canvas)
+            z = show(rows, canvas, block, len(masked) == len(block), cache, kept)
             guess = {c: candidate(z[c], mask_id, temperature, seed, step, c, margin) for c in masked}
             score = {c: p for c, (_, p) in guess.items()}
             if remasking == "random":

@@ -55,7 +55,7 @@ def keep(cases, run, **options):
     raise SystemExit(f"parity: no stable golden for {options}")
 
 
-def diffusion_cases(logits):
+def diffusion_cases(rows):
     cases = []
     settings = [
         dict(length=16, block_length=16, steps=16), dict(length=16, block_length=16, steps=8),
@@ -67,16 +67,24 @@ def diffusion_cases(logits):
         dict(length=16, block_length=16, threshold=0.9), dict(length=16, block_length=8, threshold=0.5),
         dict(length=24, block_length=8, threshold=0.25), dict(length=16, block_length=8, threshold=0.4, temperature=0.7),
         dict(length=20, block_length=8, steps=10),  # neither divides the other
-        dict(length=24, block_length=8, steps=12, stop_index=9), dict(length=24, block_length=24, threshold=0.6, stop_index=2)]
+        dict(length=24, block_length=8, steps=12, stop_index=9), dict(length=24, block_length=24, threshold=0.6, stop_index=2),
+        dict(length=24, block_length=8, steps=24, cache="prefix"), dict(length=24, block_length=8, steps=24, cache="dual"),
+        dict(length=20, block_length=8, steps=10, cache="dual"), dict(length=24, block_length=8, threshold=0.4, cache="prefix"),
+        dict(length=24, block_length=12, steps=24, temperature=0.8, cache="prefix"),
+        dict(length=24, block_length=12, steps=24, temperature=1.2, cache="dual", remasking="random"),
+        dict(length=24, block_length=8, steps=12, cache="dual", stop_index=9)]
     for setting in settings:
         stop_index = setting.pop("stop_index", None)
 
         def run(prompt, seed):
-            result, margin = decoding.generate(logits, prompt, tiny_models.MASK, seed=seed, **setting)
+            result, margin = decoding.generate(rows, prompt, tiny_models.MASK, seed=seed, **setting)
+            if setting.get("cache") and result == decoding.generate(
+                    rows, prompt, tiny_models.MASK, seed=seed, **{**setting, "cache": "none"})[0]:
+                return result, 0  # it shall tell the cache from none
             if stop_index is None:
                 return result, margin
             stop = result["tokens"][stop_index]  # what stands there shall be a stop token
-            result, margin = decoding.generate(logits, prompt, tiny_models.MASK, seed=seed, stop_ids=[stop], **setting)
+            result, margin = decoding.generate(rows, prompt, tiny_models.MASK, seed=seed, stop_ids=[stop], **setting)
             return {"stop_ids": [stop], **result}, margin if len(result["tokens"]) >= stop_index else 0
         keep(cases, run, **setting)
     return cases
@@ -111,10 +119,10 @@ def likelihood_cases(logits, diffusion):
 def make():
     tiny_models.make_all()
     for i, name in enumerate(["tiny-llada", "tiny-llada-tied"]):
-        logits = LLaDA(GOLDEN / name).logits
-        write_logits(name, logits, sequences(20 + i, masked=True))
-        write_json(PARITY / f"{name}-decoding.json", diffusion_cases(logits))
-        write_json(PARITY / f"{name}-likelihood.json", likelihood_cases(logits, diffusion=True))
+        model = LLaDA(GOLDEN / name)
+        write_logits(name, model.logits, sequences(20 + i, masked=True))
+        write_json(PARITY / f"{name}-decoding.json", diffusion_cases(model.rows))
+        write_json(PARITY / f"{name}-likelihood.json", likelihood_cases(model.logits, diffusion=True))
     logits = llama("tiny-llama")
     write_logits("tiny-llama", logits, sequences(30, masked=False))
     write_json(PARITY / "tiny-llama-decoding.json", causal_cases(logits))

@@ -80,6 +80,7 @@ SamplingParams params_of(const Json& item, const ModelSpec& spec) {
   set("temperature", options.temperature);
   set("top_k", options.top_k);
   set("top_p", options.top_p);
+  if (spec.is_diffusion()) options.cache = item.value("cache", "none");
   if (item.value("remasking", "") == "random") options.score = "random";
   return resolve(options, spec, static_cast<int>(item["prompt"].size()));
 }
