@@ -1,6 +1,7 @@
 """The samplers, written from the papers: LLaDA (Nie et al. 2025: low-confidence and random remasking, semi-autoregressive
-blocks) and Fast-dLLM v1 (Wu et al. 2025: confidence threshold, prefix cache, DualCache), with this project's decisions: the mask token is banned
-before the softmax, ties go to the lowest cell and the lowest id, a threshold is strict and the best cell always commits."""
+blocks) and Fast-dLLM v1 (Wu et al. 2025: confidence threshold, prefix cache, DualCache), with this project's decisions: the
+mask token is banned before the softmax, ties go to the lowest cell and the lowest id, a threshold is strict and the best
+cell always commits."""
 
 import math
 
@@ -56,8 +57,8 @@ def stop_at(canvas, begin, set_at, stop_ids):
 
 
 def show(rows, canvas, block, first_of_block, cache, kept):
-    """One forward under a cache: cell -> logits. A block's first forward computes the whole canvas anew; after it "prefix"
-    computes the block and what lies behind it, "dual" the block alone."""
+    """One forward under a cache: cell -> logits. A block's first forward computes the whole canvas anew; after it
+    "prefix" computes the block and what lies behind it, "dual" the block alone."""
     begin, end = 0, len(canvas)
     if cache == "none" or first_of_block:
         kept.clear()

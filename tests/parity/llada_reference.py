@@ -1,6 +1,7 @@
 """LLaDA's network in plain torch, written from its published description (Nie et al. 2025, arXiv:2502.09992) and the
-names of its checkpoints: pre-norm transformer, RMSNorm, RoPE in half form, GQA, SwiGLU, full attention; and of Fast-dLLM's caches (Wu et al. 2025, arXiv:2505.22618) the part that lies in the network: some
-rows of a canvas are computed, the keys and values of the others are those of the last time."""
+names of its checkpoints: pre-norm transformer, RMSNorm, RoPE in half form, GQA, SwiGLU, full attention; and of Fast-dLLM's
+caches (Wu et al. 2025, arXiv:2505.22618) the part that lies in the network: some rows of a canvas are computed, the keys
+and values of the others are those of the last time."""
 
 import json
 import pathlib
@@ -52,8 +53,8 @@ class LLaDA:
 
     @torch.no_grad()
     def rows(self, tokens, first, kept):
-        """The same for positions first, first + 1, … of a canvas. `kept` holds every layer's keys and values of the whole
-        canvas and takes these rows'; empty: these rows are the canvas."""
+        """The same for positions first, first + 1, … of a canvas. `kept` holds every layer's keys and values of the
+        whole canvas and takes these rows'; empty: these rows are the canvas."""
         x = self.weight("wte")[torch.as_tensor(tokens, dtype=torch.long)]
         for layer in range(self.config["n_layers"]):
             block = f"blocks.{layer}"
