@@ -138,7 +138,8 @@ class Quality {
     }
     say(fmt::format("{}: judging", name));
     Json json = {{"model", name}, {"family", model.denoiser->spec().family}, {"mode", answers.at(0).mode}};
-    json["options"] = to_json(resolved_params(model, options, static_cast<int>(items[0].prompt.size())), options.best_of);
+    json["options"] =
+        to_json(resolved_params(model, options, static_cast<int>(items[0].prompt.size())), options.best_of);
     json.update(to_json(judge_texts(judge_, texts, args_.width)));
     const auto count = static_cast<double>(answers.size());
     json["ended_by_themselves"] = static_cast<double>(ended) / count;
@@ -226,7 +227,8 @@ void define(CLI::App& app, Arguments& args) {
   app.add_option("--fillings", args.fillings, "how many texts to fill")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
-  app.add_option("--hole-at", args.hole_at, "where in a text the sentence is cut out, 0 to 1; choose settings elsewhere than you report")
+  app.add_option("--hole-at", args.hole_at,
+                 "where in a text the sentence is cut out, 0 to 1; choose settings elsewhere than you report")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   app.add_option("--samples", args.samples_file, "write every sample to this file as JSON lines");

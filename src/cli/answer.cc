@@ -139,20 +139,20 @@ LiveViewOptions live_view_on_stderr() {
 
 Json to_json(const Generation& g, const std::string& model) {
   Json json = {{"schema", 1},
-              {"text", g.text},
-              {"token_ids", g.token_ids},
-              {"finish_reason", g.finish_reason},
-              {"prompt_tokens", g.prompt_tokens},
-              {"completion_tokens", g.completion_tokens},
-              {"nfe", g.nfe},
-              {"tokens_per_forward", per(g.completion_tokens, g.nfe)},
-              {"seconds", g.seconds},
-              {"tokens_per_second", per(g.completion_tokens, g.seconds)},
-              {"seconds_to_first_committed", g.seconds_to_first_committed},
-              {"mode", g.mode},
-              {"preset", g.preset},
-              {"seed", g.seed},
-              {"model", model}};
+               {"text", g.text},
+               {"token_ids", g.token_ids},
+               {"finish_reason", g.finish_reason},
+               {"prompt_tokens", g.prompt_tokens},
+               {"completion_tokens", g.completion_tokens},
+               {"nfe", g.nfe},
+               {"tokens_per_forward", per(g.completion_tokens, g.nfe)},
+               {"seconds", g.seconds},
+               {"tokens_per_second", per(g.completion_tokens, g.seconds)},
+               {"seconds_to_first_committed", g.seconds_to_first_committed},
+               {"mode", g.mode},
+               {"preset", g.preset},
+               {"seed", g.seed},
+               {"model", model}};
   if (g.mode == "diffusion") {
     json["cache"] = to_string(g.cache);
     json["exact"] = g.cache == CacheKind::kNone;

@@ -122,8 +122,8 @@ Filling fill(Model& model, const std::string& text_with_holes, const GenerationO
     samplers.push_back(make_diffusion_sampler(made.canvas, own, /*stop_ids=*/{}));
   }
   const auto [best, outcome] = choose_likeliest(
-      samplers, decode(*model.denoiser, samplers, params,
-                       {.banned = banned_in_holes(model), .cancel = cancel, .trace = trace}));
+      samplers,
+      decode(*model.denoiser, samplers, params, {.banned = banned_in_holes(model), .cancel = cancel, .trace = trace}));
   Filling filling = collect(model, samplers[best]->canvas(), segments, made.hole_begins, outcome.finish_reason);
   Generation& generation = filling.generation;
   generation.finish_reason = outcome.finish_reason;

@@ -74,7 +74,8 @@ std::vector<InfillingTask> make_infilling_tasks(const std::vector<HeldOutText>& 
   std::vector<InfillingTask> tasks;
   for (const size_t i : order) {
     if (static_cast<int>(tasks.size()) == count) break;
-    const size_t size = parts[i].size(), hole = std::min(size - 1, static_cast<size_t>(hole_at * static_cast<double>(size)));
+    const size_t size = parts[i].size(),
+                 hole = std::min(size - 1, static_cast<size_t>(hole_at * static_cast<double>(size)));
     InfillingTask task{.original = parts[i][hole], .is_story = texts[i].is_story};
     for (size_t s = 0; s < size; ++s)
       if (s != hole) (s < hole ? task.before : task.after) += parts[i][s];

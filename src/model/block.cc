@@ -72,7 +72,8 @@ void norm_rows(const Machine& machine, const float* rows_in, int64_t rows, const
 namespace {
 
 // attended = attention(norm(residual)) for the rows of pass.tiles, not finished yet; keys and values of all rows are stored.
-void attend_rows(const Machine& machine, const BlockWeights& weights, int layer, BlockPass& pass, BlockScratch& scratch) {
+void attend_rows(const Machine& machine, const BlockWeights& weights, int layer, BlockPass& pass,
+                 BlockScratch& scratch) {
   const ModelSpec& spec = pass.spec;
   const int64_t rows = pass.rows();
   norm_rows(machine, pass.residual.data(), rows, weights.attn_norm, spec.rms_eps, fmt::format("before layer {}", layer),

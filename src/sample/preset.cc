@@ -20,7 +20,8 @@ constexpr std::array kPresets = {
            .steps = 128},
     Preset{.name = "fast-dllm",
            .summary = "masked diffusion: every cell above a confidence threshold is committed at once, block by block",
-           .source = "Fast-dLLM (arXiv:2505.22618), confidence-aware parallel decoding with the prefix cache; --cache dual, none",
+           .source = "Fast-dLLM (arXiv:2505.22618), confidence-aware parallel decoding with the prefix cache; --cache "
+                     "dual, none",
            .diffusion = true,
            .max_tokens = 256,
            .block_length = 32,

@@ -29,8 +29,7 @@ void fill_normal(Tensor& tensor, uint64_t seed, uint32_t index, float std) {
 
 }  // namespace
 
-Tensor Transformer::add(const std::string& name, std::vector<int64_t> shape, float std,
-                        std::vector<int64_t> matrices) {
+Tensor Transformer::add(const std::string& name, std::vector<int64_t> shape, float std, std::vector<int64_t> matrices) {
   Tensor value = torch::ones(shape, torch::kFloat32);
   if (std > 0) fill_normal(value, seed_, static_cast<uint32_t>(parameters_.size()), std);
   value.set_requires_grad(true);

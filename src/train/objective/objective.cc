@@ -90,7 +90,8 @@ void add_masked(const Window& window, size_t sequence, double t, const Objective
       batch.rows.push_back({static_cast<int32_t>(sequence), static_cast<int32_t>(j), window.tokens[j], weight});
     }
   }
-  if (shape == Shape::kBlock) std::fill(input.begin() + static_cast<std::ptrdiff_t>(spans.back().end), input.end(), rules.mask);
+  if (shape == Shape::kBlock)
+    std::fill(input.begin() + static_cast<std::ptrdiff_t>(spans.back().end), input.end(), rules.mask);
   batch.eligible += static_cast<int64_t>(size - first);
 }
 

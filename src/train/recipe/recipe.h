@@ -44,8 +44,8 @@ struct Recipe {
     double epsilon = 1e-3;                  // p = (1 - epsilon) t + epsilon
     // Diffusion: shares of windows noised as block-by-block decoding and as infilling meet them.
     double block_windows = 0, infill_windows = 0;
-    double token_mask = 0;                  // next-token: share of inputs hidden behind the mask token
-    bool pad_in_loss = true;                // end-of-text padding of random length inside the loss
+    double token_mask = 0;    // next-token: share of inputs hidden behind the mask token
+    bool pad_in_loss = true;  // end-of-text padding of random length inside the loss
   } objective;
 
   struct {

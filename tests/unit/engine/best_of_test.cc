@@ -89,8 +89,7 @@ TEST(BestOf, AFinishedCandidateBeatsOneThatWasCut) {
   denoiser.on_forward = [&] {
     if (denoiser.forwards == 13) cancel.cancel();
   };
-  const Generation best =
-      generate(model, {1}, {.max_tokens = 10, .temperature = 0.01, .best_of = 3}, {}, &cancel);
+  const Generation best = generate(model, {1}, {.max_tokens = 10, .temperature = 0.01, .best_of = 3}, {}, &cancel);
   EXPECT_EQ(best.completion_tokens, 10);
   EXPECT_EQ(best.finish_reason, "cancelled");
 }
@@ -98,7 +97,8 @@ TEST(BestOf, AFinishedCandidateBeatsOneThatWasCut) {
 TEST(BestOf, RefusesWhatMakesNoSense) {
   Model model = fake_model(fake_diffusion_spec());
   EXPECT_ERROR(generate(model, {1}, {.max_tokens = 2, .best_of = 2}), kInvalidArgument, "--best-of 2", "temperature");
-  EXPECT_ERROR(generate(model, {1}, {.max_tokens = 2, .temperature = 1.0, .best_of = 0}), kInvalidArgument, "--best-of");
+  EXPECT_ERROR(generate(model, {1}, {.max_tokens = 2, .temperature = 1.0, .best_of = 0}), kInvalidArgument,
+               "--best-of");
 }
 
 }  // namespace

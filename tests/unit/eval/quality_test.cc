@@ -96,7 +96,8 @@ TEST(Infilling, TheMiddleSentenceIsCutAndReplacedByOneOfItsLength) {
 
 TEST(Infilling, LongTextsLoseSentencesAtTheEnd) {
   const FakeTokenizer tokenizer({"<eos>", "a", "b", "c", " ", "."});
-  const auto tasks = make_infilling_tasks({{"x", "a. b. c. a. b.", false}, {"x", "c. c.", false}}, tokenizer, 8, 9, 0.5, 1);
+  const auto tasks =
+      make_infilling_tasks({{"x", "a. b. c. a. b.", false}, {"x", "c. c.", false}}, tokenizer, 8, 9, 0.5, 1);
   ASSERT_EQ(tasks.size(), 1u);
   EXPECT_EQ(tasks[0].with(tasks[0].original), "a. b. c.");
 }

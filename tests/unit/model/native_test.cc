@@ -218,7 +218,8 @@ TEST_P(NativeForward, OnlyHeadRowsAreAnswered) {
 TEST_P(NativeForward, RowsNobodyAskedAboutLeaveTheirKeysAndValues) {
   const auto tokens = some_tokens(20);
   std::vector<std::vector<float>> logits;
-  for (const std::vector<uint32_t>& asked : {std::vector<uint32_t>{}, {2, 3, 17}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 19}}) {
+  for (const std::vector<uint32_t>& asked :
+       {std::vector<uint32_t>{}, {2, 3, 17}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 19}}) {
     const auto denoiser = load_native(files_, pool_);
     const int32_t sequence = denoiser->open_sequence(20);
     PassPlan plan;

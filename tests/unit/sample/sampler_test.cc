@@ -60,12 +60,14 @@ Painted run_diffusion(Denoiser& denoiser, const Ids& prompt, const GenerationOpt
 using Steps = std::vector<std::vector<int32_t>>;
 
 TEST(DiffusionSampler, ACacheComputesTheWholeCanvasOnceABlock) {
-  const std::vector<std::pair<int32_t, double>> table = {{2, 0.9}, {3, 0.6}, {4, 0.8}, {5, 0.7}, {3, 0.9}, {4, 0.6}, {6, 0.7}};
+  const std::vector<std::pair<int32_t, double>> table = {{2, 0.9}, {3, 0.6}, {4, 0.8}, {5, 0.7},
+                                                         {3, 0.9}, {4, 0.6}, {6, 0.7}};
   const GenerationOptions options{.max_tokens = 6, .block_length = 3, .steps = 6};
   FakeDenoiser exact = table_model(table);
   const Painted without = run_diffusion(exact, {2}, options);
   EXPECT_EQ(exact.rows_computed, 6 * 7);
-  for (const auto& [cache, rows] : {std::pair{"none", 6 * 7}, {"prefix", (7 + 6 + 6) + (7 + 3 + 3)}, {"dual", 2 * (7 + 3 + 3)}}) {
+  for (const auto& [cache, rows] :
+       {std::pair{"none", 6 * 7}, {"prefix", (7 + 6 + 6) + (7 + 3 + 3)}, {"dual", 2 * (7 + 3 + 3)}}) {
     SCOPED_TRACE(cache);
     GenerationOptions cached = options;
     cached.cache = cache;

@@ -126,8 +126,7 @@ TEST(MaskedDiffusion, BlockWindowsHaveAFrontierAndOnlyMasksBehindIt) {
       size_t last_scored = 0;
       std::vector<bool> scored(400);
       for (const auto& row : batch.rows)
-        if (row.sequence == static_cast<int32_t>(i))
-          scored[last_scored = static_cast<size_t>(row.position)] = true;
+        if (row.sequence == static_cast<int32_t>(i)) scored[last_scored = static_cast<size_t>(row.position)] = true;
       for (size_t j = 0; j < last_scored; ++j) ASSERT_EQ(batch.inputs[i][j] == kMask, scored[j]);
     }
   }
@@ -188,7 +187,8 @@ TEST(MaskedDiffusion, ShapesComeInTheSharesAskedFor) {
   }
   const double ends = 0.5 * 16 / 390;  // blocks that end the window have no masks behind them
   EXPECT_NEAR(blocks / 3200.0, 0.5 - ends, 0.03);
-  EXPECT_NEAR(noised_at_the_end / 3200.0, 0.3 * 16 / 17 + ends, 0.03);  // infill windows never; nor of the rest one in 17
+  EXPECT_NEAR(noised_at_the_end / 3200.0, 0.3 * 16 / 17 + ends,
+              0.03);  // infill windows never; nor of the rest one in 17
 }
 
 TEST(MaskedDiffusion, DrawsDependOnSeedAndStepAlone) {

@@ -122,11 +122,14 @@ TEST_F(TrainRun, StartsFromAnotherModelsWeightsAndTokenizer) {
   const Outcome outcome = train("child", sets);
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(bytes("child/model/tokenizer.json"), bytes("parent/model/tokenizer.json"));
-  const auto weights = [&](const std::string& name) { return open_safetensors(path(name + "/model/model.safetensors")); };
+  const auto weights = [&](const std::string& name) {
+    return open_safetensors(path(name + "/model/model.safetensors"));
+  };
   const auto from = weights("parent"), to = weights("child");
-  for (const auto& [llama, llada] : {std::pair{"model.embed_tokens.weight", "model.transformer.wte.weight"},
-                                     {"model.layers.1.self_attn.k_proj.weight", "model.transformer.blocks.1.k_proj.weight"},
-                                     {"model.layers.0.mlp.up_proj.weight", "model.transformer.blocks.0.up_proj.weight"}}) {
+  for (const auto& [llama, llada] :
+       {std::pair{"model.embed_tokens.weight", "model.transformer.wte.weight"},
+        {"model.layers.1.self_attn.k_proj.weight", "model.transformer.blocks.1.k_proj.weight"},
+        {"model.layers.0.mlp.up_proj.weight", "model.transformer.blocks.0.up_proj.weight"}}) {
     const TensorView *a = from->find(llama), *b = to->find(llada);
     ASSERT_TRUE(a != nullptr && b != nullptr) << llama;
     EXPECT_TRUE(std::equal(a->bytes.begin(), a->bytes.end(), b->bytes.begin(), b->bytes.end())) << llama;
