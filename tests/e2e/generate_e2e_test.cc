@@ -42,7 +42,9 @@ TEST(Run, JsonHasTheKeysOfTheContract) {
     const Outcome outcome = run_pent({"run", "-m", model, "--json", "--max-tokens", "12", "--seed", "3", "the mouse"});
     ASSERT_EQ(outcome.code, 0) << outcome.err;
     const Json answer = parse_json(outcome.out, "stdout");
-    EXPECT_EQ(keys(answer), kContractKeys);
+    auto expected = kContractKeys;
+    if (model == models().diffusion()) expected.insert(expected.end(), {"cache", "exact"});
+    EXPECT_EQ(keys(answer), expected);
     EXPECT_EQ(answer["schema"], 1);
     EXPECT_EQ(answer["seed"], 3);
     EXPECT_EQ(answer["model"], model);
@@ -50,6 +52,37 @@ TEST(Run, JsonHasTheKeysOfTheContract) {
     EXPECT_EQ(answer["token_ids"].size(), answer["completion_tokens"]);
     EXPECT_EQ(outcome.err, "");
   }
+}
+
+TEST(Run, CachesSayThatTheyAreApproximate) {
+  for (const std::string cache : {"none", "prefix", "dual"}) {
+    const Outcome outcome =
+        run_pent({"run", "-m", models().diffusion(), "--json", "--max-tokens", "12", "--cache", cache, "the mouse"});
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    const Json answer = parse_json(outcome.out, "stdout");
+    EXPECT_EQ(answer["cache"], cache);
+    EXPECT_EQ(answer["exact"], cache == "none");
+  }
+  EXPECT_EQ(run_pent({"run", "-m", models().diffusion(), "--cache", "warm", "the mouse"}).code, 2);
+  EXPECT_EQ(run_pent({"run", "-m", models().ar(), "--cache", "dual", "the mouse"}).code, 2);
+}
+
+TEST(Run, BestOfWritesOneAnswerOnly) {
+  for (const std::string& model : {models().diffusion(), models().ar()}) {
+    const std::vector<std::string> words = {"run", "-m",        model, "--max-tokens", "8",      "--temperature",
+                                            "1",   "--best-of", "3",   "--json",       "the sea"};
+    const Outcome json = run_pent(words);
+    ASSERT_EQ(json.code, 0) << json.err;
+    const Json answer = parse_json(json.out, "stdout");
+    EXPECT_GE(answer["nfe"], 3);
+    std::vector<std::string> plain = words;
+    std::erase(plain, "--json");
+    EXPECT_EQ(run_pent(plain).out, answer["text"].get<std::string>() + "\n");
+  }
+  const Outcome greedy =
+      run_pent({"fill", "-m", models().diffusion(), "--temperature", "0", "--best-of", "2", "a[[2]]"});
+  EXPECT_EQ(greedy.code, 2);
+  EXPECT_NE(greedy.err.find("--best-of 2"), std::string::npos) << greedy.err;
 }
 
 TEST(Run, PlainTextIsTheTextOfTheJsonWithoutEscapeCodes) {
@@ -190,7 +223,7 @@ TEST(Fill, KeepsTheTextAroundTheHoles) {
   EXPECT_EQ(answer["holes"]["1"]["tokens"], 4);
   EXPECT_EQ(answer["holes"]["end"]["tokens"], 2);
   EXPECT_EQ(answer["holes"]["end"]["finish"], "filled");
-  EXPECT_EQ(keys(answer).size(), kContractKeys.size() + 1);
+  EXPECT_EQ(keys(answer).size(), kContractKeys.size() + 3);  // holes, cache, exact
 }
 
 TEST(Fill, RefusesTemplatesAndModelsThatCannotBeFilled) {
