@@ -48,6 +48,11 @@ Json to_json(const SamplingParams& params, int best_of) {
                {"temperature", shortest_decimal(params.temperature)},
                {"top_p", shortest_decimal(params.top_p)},
                {"top_k", params.top_k}};
+  if (params.min_p > 0) json["min_p"] = shortest_decimal(params.min_p);
+  if (params.repetition_penalty != 1) {
+    json["repetition_penalty"] = shortest_decimal(params.repetition_penalty);
+    json["repetition_window"] = params.repetition_window;
+  }
   if (best_of > 1) json["best_of"] = best_of;
   if (!params.diffusion) return json;
   json["block_length"] = params.block_length;

@@ -78,6 +78,8 @@ const std::vector<Command>& commands() {
        define_score},
       {"inspect", "what a model is: family, shapes, parameters, memory, presets; or why it is refused",
        "pent inspect model.gguf", define_inspect},
+      {"corpus", "text written by a model for prompts from templates, as JSON lines; goes on where it was stopped",
+       "pent corpus recipes/corpus-stories.toml --set answers=200", define_corpus},
       {"models", "the models at hand", "pent models", define_models},
       {"families", "the model families this build reads", "pent families", define_families},
       {"presets", "the named decoding methods and their settings", "pent presets --json", define_presets},

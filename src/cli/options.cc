@@ -54,6 +54,10 @@ void add_generation_options(CommandLine& line, RunOptions& options) {
   line.option("--temperature", g.temperature, "0: the most probable token; 1: as the model says");
   line.option("--top-p", g.top_p, "draw from the smallest set with this probability");
   line.option("--top-k", g.top_k, "draw from the k most probable tokens; 0: from all");
+  line.option("--min-p", g.min_p, "draw from tokens at least this share as probable as the most probable one");
+  line.option("--repetition-penalty", g.repetition_penalty,
+              "make tokens that stand near less likely: 1 not, 1.1 a little");
+  line.option("--repetition-window", g.repetition_window, "how many tokens away near still is; default: 128");
   line.option("--score", g.score, "which cell goes first").words({"prob", "entropy", "margin", "random"});
   line.option("--best-of", g.best_of, "write each answer this many times and keep what the model finds likeliest");
   line.option("--cache", g.cache, "what a block keeps of its first forward: prefix and dual are fast, and approximate")

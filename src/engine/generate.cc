@@ -66,7 +66,8 @@ Generation generate(Model& model, const std::vector<TokenId>& prompt, const Gene
 
 std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem>& items,
                                        const GenerationOptions& options, int width, const TraceSink& trace,
-                                       const CancelToken* cancel) {
+                                       const CancelToken* cancel,
+                                       const std::function<void(const Generation&)>& finished) {
   const ModelSpec& spec = model.denoiser->spec();
   const Tokenizer& tokenizer = *model.tokenizer;
   std::vector<std::unique_ptr<Sampler>> samplers;
@@ -81,24 +82,34 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
       params.back().n_index = candidate_index(options, item.n_index, candidate);
       samplers.push_back(make_sampler(prompt, params.back(), spec));
     }
+    params.back().n_index = item.n_index;
   }
-  std::vector<Generation> generations;
+  std::vector<Generation> generations(items.size());
   if (items.empty()) return generations;
-  DecodeOptions decoding{
-      .banned = unwritable_tokens(spec, tokenizer.size()), .width = width, .cancel = cancel, .trace = trace};
+
+  std::vector<DecodeOutcome> outcomes(samplers.size());
+  const auto candidates = static_cast<size_t>(options.best_of);
+  std::vector<size_t> running(items.size(), candidates);
+  const auto ended = [&](size_t sampler, const DecodeOutcome& outcome) {
+    outcomes[sampler] = outcome;
+    const size_t i = sampler / candidates;
+    if (--running[i] > 0) return;
+    const auto own = std::span(samplers).subspan(i * candidates, candidates);
+    const Choice best = choose_likeliest(own, std::span(outcomes).subspan(i * candidates, candidates));
+    generations[i] = make_generation(tokenizer, *own[best.index], params[i], best.outcome, options.stop);
+    generations[i].prompt_tokens = prompt_tokens[i];
+    if (finished) finished(generations[i]);
+  };
+  DecodeOptions decoding{.banned = unwritable_tokens(spec, tokenizer.size()),
+                         .width = width,
+                         .cancel = cancel,
+                         .trace = trace,
+                         .ended = ended};
   if (!options.stop.empty())
     decoding.is_stopped = [&](std::span<const int32_t> tokens) {
       return completion_text(tokenizer, tokens, options.stop).stopped;
     };
-  const std::vector<DecodeOutcome> outcomes = decode(*model.denoiser, samplers, params[0], decoding);
-  const auto candidates = static_cast<size_t>(options.best_of);
-  for (size_t i = 0; i < items.size(); ++i) {
-    const auto own = std::span(samplers).subspan(i * candidates, candidates);
-    const Choice best = choose_likeliest(own, std::span(outcomes).subspan(i * candidates, candidates));
-    params[i].n_index = items[i].n_index;
-    generations.push_back(make_generation(tokenizer, *own[best.index], params[i], best.outcome, options.stop));
-    generations.back().prompt_tokens = prompt_tokens[i];
-  }
+  decode(*model.denoiser, samplers, params[0], decoding);
   return generations;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -34,12 +35,12 @@ struct Generation {
 // and an autoregressive one starts from its end-of-text token (refused if it has neither).
 //
 // When options.preset is empty, what the caller left unset comes from the model's generation_config.json (temperature, top_p,
-// top_k, do_sample, max_new_tokens; for diffusion also steps, block_length, threshold, remasking), then from its default preset.
+// top_k, min_p, repetition_penalty, do_sample, max_new_tokens; for diffusion also steps, block_length, threshold, remasking), then from its default preset.
 Generation generate(Model& model, const std::vector<TokenId>& prompt, const GenerationOptions& options,
                     const TraceSink& trace = {}, const CancelToken* cancel = nullptr);
 
 // Many answers in one go, `width` sequences per forward: the same tokens as one by one. The items' seed and n_index replace
-// those of `options`, which is otherwise shared. Results in the order of the items.
+// those of `options`, which is otherwise shared. Results in the order of the items; `finished` hears of each as it ends.
 struct BatchItem {
   std::vector<TokenId> prompt;
   uint64_t seed = 0;
@@ -47,7 +48,8 @@ struct BatchItem {
 };
 std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem>& items,
                                        const GenerationOptions& options, int width, const TraceSink& trace = {},
-                                       const CancelToken* cancel = nullptr);
+                                       const CancelToken* cancel = nullptr,
+                                       const std::function<void(const Generation&)>& finished = {});
 
 // The parameters generate() uses for these options and a prompt of this length, every default filled in.
 SamplingParams resolved_params(const Model& model, const GenerationOptions& options, int prompt_tokens);

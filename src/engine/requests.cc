@@ -32,6 +32,8 @@ GenerationOptions with_model_defaults(const Model& model, GenerationOptions opti
     keep(options.temperature, get_number(config, "temperature", where));
     keep(options.top_p, get_number(config, "top_p", where));
     keep(options.top_k, get_small_int(config, "top_k", where));
+    keep(options.min_p, get_number(config, "min_p", where));
+    keep(options.repetition_penalty, get_number(config, "repetition_penalty", where));
   }
   if (!model.denoiser->spec().is_diffusion()) return options;
   keep(options.block_length, get_small_int(config, "block_length", where));

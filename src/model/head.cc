@@ -21,6 +21,13 @@ bool all_finite(std::span<const float> logits) {
   return bad == 0;
 }
 
+void penalize(std::span<float> logits, std::span<const int32_t> recent, float penalty) {
+  for (const int32_t token : recent) {
+    float& logit = logits[static_cast<size_t>(token)];
+    if (logit != kBanned) logit = logit > 0 ? logit / penalty : logit * penalty;
+  }
+}
+
 // Better first: the larger logit, the lower id among equals.
 struct Better {
   std::span<const float> logits;
@@ -61,12 +68,14 @@ void sort_by_token(std::vector<Candidate>& candidates) {
             [](const Candidate& a, const Candidate& b) { return a.token < b.token; });
 }
 
-// Tokens after top_k with weight exp((z - max) / temperature), ascending ids.
+// Tokens after min_p and top_k with weight exp((z - max) / temperature), ascending ids.
 std::vector<Candidate> tempered(std::span<const float> logits, const RowStats& stats, const HeadRequest& request) {
   std::vector<Candidate> candidates;
+  constexpr double kLeast = -750;  // below, the weight is 0 in float64
+  const double least = request.min_p > 0 ? std::max(kLeast, std::log(double{request.min_p})) : kLeast;
   const auto add = [&](int32_t token) {
     const double shifted = (double{logits[token]} - double{stats.max_logit}) / double{request.temperature};
-    if (shifted > -750) candidates.push_back({token, std::exp(shifted)});  // below, the weight is 0 in float64
+    if (shifted >= least) candidates.push_back({token, std::exp(shifted)});
   };
   if (request.top_k > 0 && static_cast<size_t>(request.top_k) < logits.size()) {
     for (const int32_t token : best_tokens(logits, request.top_k)) add(token);
@@ -126,6 +135,16 @@ void check_head_request(const HeadRequest& request, size_t head_rows, int vocab_
     if (target < -1 || target >= vocab_size)
       refuse(fmt::format("target {}, the vocabulary has {}", target, vocab_size));
   }
+  if (!(request.repetition_penalty > 0) || std::isinf(request.repetition_penalty))
+    refuse(fmt::format("repetition penalty {} is not a number above 0", request.repetition_penalty));
+  if (request.repetition_penalty != 1 && request.recent.size() != head_rows)
+    refuse(fmt::format("recent tokens of {} rows for {}", request.recent.size(), head_rows));
+  for (const auto& tokens : request.recent) {
+    for (const int32_t token : tokens)
+      if (token < 0 || token >= vocab_size)
+        refuse(fmt::format("recent token {}, the vocabulary has {}", token, vocab_size));
+  }
+  if (!(request.min_p >= 0 && request.min_p <= 1)) refuse(fmt::format("min_p {} is not in [0, 1]", request.min_p));
   if (request.top < 0) refuse(fmt::format("top {} is negative", request.top));
   if (request.top_k < 0) refuse(fmt::format("top_k {} is negative", request.top_k));
   if (!(request.top_p > 0 && request.top_p <= 1)) refuse(fmt::format("top_p {} is not in (0, 1]", request.top_p));
@@ -140,6 +159,7 @@ void check_head_request(const HeadRequest& request, size_t head_rows, int vocab_
 RowStats reduce_logits(std::span<float> logits, const HeadRequest& request, size_t row) {
   if (!all_finite(logits)) throw error(ErrorKind::kCorrupt, "the logits of head row {} are not finite", row);
   for (const TokenBias& bias : request.biases) logits[bias.token] += bias.bias;
+  if (request.repetition_penalty != 1) penalize(logits, request.recent[row], request.repetition_penalty);
 
   RowStats stats;
   for (size_t token = 1; token < logits.size(); ++token) {

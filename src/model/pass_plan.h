@@ -61,12 +61,17 @@ struct HeadRequest {
   bool entropy = false;           // of softmax(logits), nats
   int top = 0;                    // how many best tokens to list per row (ties: lower id first)
   std::vector<TokenBias> biases;  // for all rows
-  std::vector<int32_t> targets;   // empty, or per head row a token whose logit is wanted (-1: none)
+  // Per head row tokens that stand near it: a positive logit is divided by the penalty, a negative one multiplied (Keskar et
+  // al. 2019, arXiv:1909.05858 §4.1). Acts right after the biases; 1: off, and `recent` is not read.
+  float repetition_penalty = 1;
+  std::vector<std::vector<int32_t>> recent;
+  std::vector<int32_t> targets;  // empty, or per head row a token whose logit is wanted (-1: none)
 
-  // The draw. temperature 0: the arg max, no random number. Otherwise softmax(logits / temperature), cut to the top_k
-  // largest (0: all), then to the smallest set whose mass reaches top_p, is inverted at draw_uniform(keys[row]): the
+  // The draw. temperature 0: the arg max, no random number. Otherwise softmax(logits / temperature), cut to what is at least
+  // min_p times as probable as the most probable token, of these to the top_k largest (0: all), then to the smallest set whose mass reaches top_p, is inverted at draw_uniform(keys[row]): the
   // token is the first, in ascending id order, whose cumulative mass exceeds u * total (float64 sums).
   float temperature = 0;
+  float min_p = 0;
   int top_k = 0;
   float top_p = 1;
   std::vector<DrawKey> keys;  // per head row; needed when temperature > 0

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "sample/penalty.h"
 #include "sample/sampler.h"
 #include "sample/score.h"
 
@@ -34,6 +35,7 @@ class ArSampler : public Sampler {
                             .n_index = params_.n_index,
                             .step = static_cast<uint32_t>(step),
                             .cell = static_cast<uint32_t>(canvas_.size())});
+    request_penalty(params_, canvas_, canvas_.size(), stop_ids_, request);
   }
 
   std::vector<CellChange> apply(std::span<const RowStats> rows, int32_t step) override {

@@ -15,8 +15,9 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 // A sampler with its sequence in the denoiser, which is closed however decoding ends.
 struct Running {
-  Running(Denoiser& the_denoiser, Sampler& the_sampler, DecodeOutcome& the_outcome)
+  Running(Denoiser& the_denoiser, size_t the_place, Sampler& the_sampler, DecodeOutcome& the_outcome)
       : denoiser(the_denoiser),
+        place(the_place),
         sampler(the_sampler),
         outcome(the_outcome),
         sequence(denoiser.open_sequence(sampler.capacity())) {}
@@ -25,6 +26,7 @@ struct Running {
   Running& operator=(const Running&) = delete;
 
   Denoiser& denoiser;
+  size_t place;  // among all samplers
   Sampler& sampler;
   DecodeOutcome& outcome;
   int32_t sequence;
@@ -39,12 +41,14 @@ class Decoding {
     request_.temperature = params.temperature;
     request_.top_k = params.top_k;
     request_.top_p = params.top_p;
+    request_.min_p = params.min_p;
+    request_.repetition_penalty = params.repetition_penalty;
     for (const int32_t token : options.banned)
       request_.biases.push_back({token, -std::numeric_limits<float>::infinity()});
   }
 
-  void start(Sampler& sampler, DecodeOutcome& outcome) {
-    running_.push_back(std::make_unique<Running>(denoiser_, sampler, outcome));
+  void start(size_t place, Sampler& sampler, DecodeOutcome& outcome) {
+    running_.push_back(std::make_unique<Running>(denoiser_, place, sampler, outcome));
     begin_event(*running_.back());
     if (const std::string reason = reason_to_end(*running_.back()); !reason.empty()) end_last(reason);
   }
@@ -55,6 +59,7 @@ class Decoding {
   void step() {
     plan_.clear();
     request_.keys.clear();
+    request_.recent.clear();
     for (auto& each : running_) {
       each->head_begin = plan_.head_rows.size();
       each->sampler.plan(each->sequence, each->outcome.nfe, plan_, request_);
@@ -67,7 +72,7 @@ class Decoding {
     }
     std::erase_if(running_, [&](const std::unique_ptr<Running>& each) {
       const std::string reason = reason_to_end(*each);
-      if (!reason.empty()) end_event(*each, reason);
+      if (!reason.empty()) end(*each, reason);
       return !reason.empty();
     });
   }
@@ -93,7 +98,7 @@ class Decoding {
   }
 
   void end_last(const std::string& reason) {
-    end_event(*running_.back(), reason);
+    end(*running_.back(), reason);
     running_.pop_back();
   }
 
@@ -119,13 +124,15 @@ class Decoding {
     options_.trace(event);
   }
 
-  void end_event(Running& each, const std::string& reason) const {
+  void end(Running& each, const std::string& reason) const {
     each.outcome.finish_reason = reason;
     each.outcome.seconds = seconds_since(each.start);
-    if (!options_.trace) return;
-    TraceEvent event = make_event(each, TraceEvent::Kind::kEnd);
-    event.finish_reason = reason;
-    options_.trace(event);
+    if (options_.trace) {
+      TraceEvent event = make_event(each, TraceEvent::Kind::kEnd);
+      event.finish_reason = reason;
+      options_.trace(event);
+    }
+    if (options_.ended) options_.ended(each.place, each.outcome);
   }
 
   Denoiser& denoiser_;
@@ -146,7 +153,7 @@ std::vector<DecodeOutcome> decode(Denoiser& denoiser, std::span<const std::uniqu
   Decoding decoding(denoiser, params, options);
   for (size_t next = 0; next < samplers.size() || decoding.running() > 0;) {
     while (next < samplers.size() && decoding.running() < static_cast<size_t>(options.width)) {
-      decoding.start(*samplers[next], outcomes[next]);
+      decoding.start(next, *samplers[next], outcomes[next]);
       ++next;
     }
     if (decoding.running() > 0) decoding.step();

@@ -14,6 +14,13 @@
 
 namespace pent {
 
+struct DecodeOutcome {
+  std::string finish_reason;  // "stop", "length", "deadline" (max_nfe reached counts as one), "cancelled"
+  int nfe = 0;
+  double seconds = 0;
+  double seconds_to_first_committed = 0;
+};
+
 struct DecodeOptions {
   std::vector<int32_t> banned;  // tokens no cell may get
   int width = 1;                // sequences per pass; as one ends, the next takes its place
@@ -21,13 +28,8 @@ struct DecodeOptions {
   TraceSink trace;
   // True once the text of a completion contains a stop string; asked after every step. Empty: there are none.
   std::function<bool(std::span<const int32_t> completion)> is_stopped;
-};
-
-struct DecodeOutcome {
-  std::string finish_reason;  // "stop", "length", "deadline" (max_nfe reached counts as one), "cancelled"
-  int nfe = 0;
-  double seconds = 0;
-  double seconds_to_first_committed = 0;
+  // Hears of each sampler, by its place among all, when it has ended.
+  std::function<void(size_t sampler, const DecodeOutcome& outcome)> ended;
 };
 
 // Drives all samplers to their end; the outcomes are in their order. temperature, top_p, top_k, max_nfe and deadline_ms come

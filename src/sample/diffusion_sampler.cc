@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "sample/penalty.h"
 #include "sample/sampler.h"
 #include "sample/score.h"
 #include "sample/select.h"
@@ -42,6 +43,7 @@ class DiffusionSampler : public Sampler {
     for (const int32_t cell : open_cells()) {
       plan.head_rows.push_back(first_row + static_cast<uint32_t>(cell - first_cell));
       request.keys.push_back(key(step, cell));
+      request_penalty(params_, canvas_, cell, stop_ids_, request);
     }
     request_score(params_.score, request);
   }

@@ -17,9 +17,12 @@ struct GenerationOptions {
   std::optional<int> steps_per_block;  // not both
   std::optional<double> threshold;
   std::optional<double> temperature, top_p;
+  std::optional<double> min_p;
   std::optional<int> top_k;
-  std::optional<std::string> score;  // prob | entropy | margin | random
-  std::optional<std::string> cache;  // none | prefix | dual
+  std::optional<double> repetition_penalty;  // 1: none
+  std::optional<int> repetition_window;      // how far back (a canvas: either way) a token still counts as repeated
+  std::optional<std::string> score;          // prob | entropy | margin | random
+  std::optional<std::string> cache;          // none | prefix | dual
   std::optional<int> max_nfe;
   std::optional<double> deadline_ms;
   uint64_t seed = 0;              // <= 2^53

@@ -10,6 +10,9 @@
 namespace pent {
 namespace {
 
+// llama.cpp looks back over 64 tokens, transformers over all; paragraphs repeat each other farther apart than 64.
+constexpr int kRepetitionWindow = 128;
+
 constexpr std::array kPresets = {
     Preset{.name = "llada",
            .summary = "masked diffusion: the most confident cells are committed on a fixed schedule, block by block",
@@ -49,6 +52,9 @@ void check_ranges(const GenerationOptions& options) {
   check_range("--threshold", options.threshold, 0.0, 1.0);
   check_range("--temperature", options.temperature, 0.0, 100.0);
   check_range("--top-k", options.top_k, 0, kMany);
+  check_range("--min-p", options.min_p, 0.0, 1.0);
+  check_range("--repetition-penalty", options.repetition_penalty, 0.1, 10.0);
+  check_range("--repetition-window", options.repetition_window, 1, kMany);
   check_range("--max-nfe", options.max_nfe, 1, kMany);
   check_range("--deadline-ms", options.deadline_ms, 0.0, 1e12);
   check_range("--best-of", std::optional(options.best_of), 1, 1024);
@@ -163,7 +169,10 @@ SamplingParams resolve(const GenerationOptions& options, const ModelSpec& spec, 
                         .cache = preset.cache,
                         .temperature = static_cast<float>(options.temperature.value_or(preset.temperature)),
                         .top_p = static_cast<float>(options.top_p.value_or(preset.top_p)),
+                        .min_p = static_cast<float>(options.min_p.value_or(0)),
                         .top_k = options.top_k.value_or(preset.top_k),
+                        .repetition_penalty = static_cast<float>(options.repetition_penalty.value_or(1)),
+                        .repetition_window = options.repetition_window.value_or(kRepetitionWindow),
                         .max_nfe = options.max_nfe,
                         .deadline_ms = options.deadline_ms,
                         .seed = options.seed,

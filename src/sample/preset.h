@@ -45,7 +45,10 @@ struct SamplingParams {
   CacheKind cache = CacheKind::kNone;
   float temperature = 0;
   float top_p = 1;
+  float min_p = 0;
   int top_k = 0;
+  float repetition_penalty = 1;
+  int repetition_window = 0;  // cells
   std::optional<int> max_nfe;
   std::optional<double> deadline_ms;
   uint64_t seed = 0;

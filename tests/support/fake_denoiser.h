@@ -43,6 +43,11 @@ class FakeDenoiser : public Denoiser {
       PENT_CHECK(head == 0 || plan.head_rows[head - 1] < index);
       std::vector<float> logits = logits_(seen(plan, index), plan.rows[index].position);
       for (const TokenBias& bias : request.biases) logits.at(static_cast<size_t>(bias.token)) += bias.bias;
+      if (request.repetition_penalty != 1)
+        for (const int32_t token : request.recent.at(head)) {
+          float& z = logits.at(static_cast<size_t>(token));
+          z = z > 0 ? z / request.repetition_penalty : z * request.repetition_penalty;
+        }
       result.rows.push_back(answer(logits, request, head));
       if (request.full_logits) result.logits.insert(result.logits.end(), logits.begin(), logits.end());
     }
@@ -93,6 +98,9 @@ class FakeDenoiser : public Denoiser {
   template <typename LogitOf>
   static int32_t draw(std::vector<int32_t> order, const LogitOf& logit, double max_logit, const HeadRequest& request,
                       size_t head) {
+    std::erase_if(order, [&](int32_t token) {
+      return std::exp((logit(token) - max_logit) / request.temperature) < request.min_p;
+    });
     if (request.top_k > 0) order.resize(std::min(order.size(), static_cast<size_t>(request.top_k)));
     const auto mass = [&](int32_t token) { return std::exp((logit(token) - max_logit) / request.temperature); };
     double total = 0, kept = 0;

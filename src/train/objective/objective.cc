@@ -75,23 +75,29 @@ void add_masked(const Window& window, size_t sequence, double t, const Objective
   const double p = (1 - rules.epsilon) * t + rules.epsilon;
   const Shape shape = shape_of(sequence, rules, step);
   const std::vector<Span> spans = noised_spans(shape, first, size, sequence, rules, step);
-  size_t scored = 0;
-  for (const Span& span : spans) scored += span.end - span.begin;
-  // A window counts by its length, however few of its tokens are noised; but a handful must not weigh as hundreds do.
-  const double share = shape == Shape::kPlain ? 1
-                                              : static_cast<double>(size - first) /
-                                                    static_cast<double>(std::max(scored, kFewestAtFullWeight));
-  const auto weight = static_cast<float>(share / p);
+  // A window counts by its length, however few of its tokens are scored; but a handful must not weigh as hundreds do.
+  const auto per_token = [&](double share, size_t scored) {
+    return share * static_cast<double>(size - first) / static_cast<double>(std::max(scored, kFewestAtFullWeight));
+  };
   auto& input = batch.inputs[sequence];
+  const auto hide = [&](size_t j, double weight) {
+    input[j] = rules.mask;
+    batch.rows.push_back(
+        {static_cast<int32_t>(sequence), static_cast<int32_t>(j), window.tokens[j], static_cast<float>(weight)});
+  };
+  size_t noised = 0;
+  for (const Span& span : spans) noised += span.end - span.begin;
+  const double weight = shape == Shape::kPlain   ? 1 / p
+                        : shape == Shape::kBlock ? per_token(1 - kShareBehindBlock, noised) / p
+                                                 : per_token(1, noised) / p;
   for (const Span& span : spans) {
-    for (size_t j = span.begin; j < span.end; ++j) {
-      if (draw(rules, step, sequence, j, DrawPurpose::kNoise) >= p) continue;
-      input[j] = rules.mask;
-      batch.rows.push_back({static_cast<int32_t>(sequence), static_cast<int32_t>(j), window.tokens[j], weight});
-    }
+    for (size_t j = span.begin; j < span.end; ++j)
+      if (draw(rules, step, sequence, j, DrawPurpose::kNoise) < p) hide(j, weight);
   }
-  if (shape == Shape::kBlock)
-    std::fill(input.begin() + static_cast<std::ptrdiff_t>(spans.back().end), input.end(), rules.mask);
+  if (shape == Shape::kBlock) {
+    const size_t behind = spans.back().end;
+    for (size_t j = behind; j < size; ++j) hide(j, per_token(kShareBehindBlock, size - behind));
+  }
   batch.eligible += static_cast<int64_t>(size - first);
 }
 

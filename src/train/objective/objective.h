@@ -25,6 +25,7 @@ struct NoisedBatch {
 // Tokens, of the shapes that block_windows and infill_windows give (below).
 constexpr size_t kLongestBlock = 32, kLongestSpan = 48, kShortestGap = 16, kLongestGap = 96;
 constexpr size_t kFewestAtFullWeight = 64;
+constexpr double kShareBehindBlock = 0.25;  // of a block window's weight, on the masks behind its block
 
 struct ObjectiveRules {
   bool diffusion = true;
@@ -42,9 +43,10 @@ struct ObjectiveRules {
 // Some windows may be given the shape of a canvas in mid-generation instead of noise all over. infill_windows: clean text with
 // noised spans of up to kLongestSpan tokens, kShortestGap to kLongestGap tokens apart. block_windows: the same up to a
 // frontier anywhere in the text; there a block of up to kLongestBlock tokens, noised too, and behind it only masks. Scored is
-// what is noised: not the clean text, nor the masks behind the block, of which the model could say little more than how
-// frequent words are. It weighs together as much as the window is long; fewer tokens than kFewestAtFullWeight, in proportion
-// less. The bound is measured without either shape.
+// what is hidden, not the clean text. It weighs together as much as the window is long; fewer tokens than kFewestAtFullWeight,
+// in proportion less. Of a block window's weight, kShareBehindBlock lies on the masks behind the block: of most of them the
+// model can say little more than how frequent words are, but they teach it to end where the canvas does.
+// The bound is measured without either shape.
 // Next token: position j - 1 predicts token j for every eligible j >= 1, weight 1; token_mask hides inputs, not
 // targets. `step` keys the draws.
 NoisedBatch noise_batch(std::span<const Window> windows, const ObjectiveRules& rules, uint32_t step);

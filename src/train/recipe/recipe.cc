@@ -1,109 +1,16 @@
-// Recipes from TOML (toml++): a table of keys bound to fields, so that an unknown key, a wrong type or a value out of
-// range is refused with its line, and --set goes through the same door.
+// Recipes from TOML: every key bound to its field.
 #include "train/recipe/recipe.h"
-
-#include <toml++/toml.h>
-
-#include <cmath>
-#include <limits>
-#include <set>
 
 #include "base/error.h"
 #include "base/mapped_file.h"
+#include "io/toml_section.h"
 
 namespace pent::train {
 namespace {
 
-// Reads the keys of one table and remembers which were known.
-class Section {
- public:
-  Section(const toml::table* table, std::string prefix, const std::string& where)
-      : table_(table), prefix_(std::move(prefix)), where_(where) {}
-
-  void read(const char* key, std::string& field, std::initializer_list<const char*> allowed = {}) {
-    const toml::node* node = find(key);
-    if (node == nullptr) return;
-    if (!node->is_string()) fail(key, *node, "a string");
-    field = **node->as_string();
-    std::string names;
-    for (const char* name : allowed) {
-      if (field == name) return;
-      names += fmt::format("{}\"{}\"", names.empty() ? "" : " or ", name);
-    }
-    if (allowed.size() > 0) fail(key, *node, names);
-  }
-  void read(const char* key, bool& field) {
-    const toml::node* node = find(key);
-    if (node == nullptr) return;
-    if (!node->is_boolean()) fail(key, *node, "true or false");
-    field = **node->as_boolean();
-  }
-  void read(const char* key, double& field, double low, double high) {
-    const toml::node* node = find(key);
-    if (node == nullptr) return;
-    const auto value = node->value<double>();
-    if (!node->is_number() || !value || !(*value >= low && *value <= high))
-      fail(key, *node, fmt::format("a number from {} to {}", low, high));
-    field = *value;
-  }
-  template <typename Int>
-  void read(const char* key, Int& field, int64_t low, int64_t high) {
-    const toml::node* node = find(key);
-    if (node == nullptr) return;
-    if (!node->is_integer() || **node->as_integer() < low || **node->as_integer() > high)
-      fail(key, *node, fmt::format("a whole number from {} to {}", low, high));
-    field = static_cast<Int>(**node->as_integer());
-  }
-  Section section(const char* key) {
-    const toml::node* node = find(key);
-    if (node != nullptr && !node->is_table()) fail(key, *node, "a table");
-    return Section(node == nullptr ? nullptr : node->as_table(), prefix_ + key + ".", where_);
-  }
-  // The tables of an array [[key]].
-  std::vector<Section> sections(const char* key) {
-    std::vector<Section> out;
-    const toml::node* node = find(key);
-    if (node == nullptr) return out;
-    if (!node->is_array()) fail(key, *node, "an array of tables, [[...]]");
-    for (const toml::node& item : *node->as_array()) {
-      if (!item.is_table()) fail(key, item, "an array of tables, [[...]]");
-      out.emplace_back(item.as_table(), prefix_ + key + ".", where_);
-    }
-    return out;
-  }
-  void refuse_unknown() const {
-    if (table_ == nullptr) return;
-    for (const auto& [key, node] : *table_) {
-      if (known_.contains(std::string(key.str()))) continue;
-      std::string names;
-      for (const std::string& name : known_) names += (names.empty() ? "" : ", ") + name;
-      throw error(ErrorKind::kInvalidArgument, "{}: unknown key '{}{}'; known here: {}", place(key.source()), prefix_,
-                  std::string(key.str()), names);
-    }
-  }
-
- private:
-  const toml::node* find(const char* key) {
-    known_.insert(key);
-    return table_ == nullptr ? nullptr : table_->get(key);
-  }
-  [[noreturn]] void fail(const char* key, const toml::node& node, const std::string& expected) const {
-    throw error(ErrorKind::kInvalidArgument, "{}: '{}{}' must be {}", place(node.source()), prefix_, key, expected);
-  }
-  // What was put in by --set has no line.
-  std::string place(const toml::source_region& source) const {
-    return source.begin.line == 0 ? "--set" : fmt::format("{}:{}", where_, source.begin.line);
-  }
-
-  const toml::table* table_;
-  std::string prefix_;
-  const std::string& where_;
-  std::set<std::string> known_;
-};
-
-std::vector<SourceRecipe> read_sources(Section& parent) {
+std::vector<SourceRecipe> read_sources(TomlSection& parent) {
   std::vector<SourceRecipe> out;
-  for (Section& s : parent.sections("source")) {
+  for (TomlSection& s : parent.sections("source")) {
     SourceRecipe source;
     s.read("path", source.path);
     s.read("window", source.window, {"example", "packed"});
@@ -124,7 +31,7 @@ void leave_sizes_open(Recipe& r) {
   r.schedule.steps = 0;
 }
 
-void read_top(Section& top, Recipe& r) {
+void read_top(TomlSection& top, Recipe& r) {
   top.read("name", r.name);
   top.read("seed", r.seed, 0, int64_t{1} << 53);
   top.read("data_dir", r.data_dir);
@@ -136,12 +43,12 @@ void read_top(Section& top, Recipe& r) {
   r.sources = read_sources(top);
 }
 
-void read_net(Section& top, Recipe& r) {
-  Section tokenizer = top.section("tokenizer");
+void read_net(TomlSection& top, Recipe& r) {
+  TomlSection tokenizer = top.section("tokenizer");
   tokenizer.read("file", r.tokenizer.file);
   tokenizer.read("vocab_size", r.tokenizer.vocab_size, 300, 1 << 20);
   tokenizer.refuse_unknown();
-  Section model = top.section("model");
+  TomlSection model = top.section("model");
   model.read("d_model", r.model.d_model, 8, 1 << 16);
   model.read("n_layers", r.model.n_layers, 1, 1024);
   model.read("n_heads", r.model.n_heads, 1, 1024);
@@ -156,8 +63,8 @@ void read_net(Section& top, Recipe& r) {
   model.refuse_unknown();
 }
 
-void read_training(Section& top, Recipe& r) {
-  Section objective = top.section("objective");
+void read_training(TomlSection& top, Recipe& r) {
+  TomlSection objective = top.section("objective");
   objective.read("kind", r.objective.kind, {"masked-diffusion", "next-token"});
   objective.read("epsilon", r.objective.epsilon, 1e-6, 0.5);
   objective.read("block_windows", r.objective.block_windows, 0, 1);
@@ -165,7 +72,7 @@ void read_training(Section& top, Recipe& r) {
   objective.read("token_mask", r.objective.token_mask, 0, 0.95);
   objective.read("pad_in_loss", r.objective.pad_in_loss);
   objective.refuse_unknown();
-  Section optimizer = top.section("optimizer");
+  TomlSection optimizer = top.section("optimizer");
   optimizer.read("kind", r.optimizer.kind, {"adamw", "muon"});
   optimizer.read("lr", r.optimizer.lr, 0, 10);
   optimizer.read("beta1", r.optimizer.beta1, 0, 0.9999);
@@ -178,7 +85,7 @@ void read_training(Section& top, Recipe& r) {
   optimizer.read("residual_dropout", r.optimizer.residual_dropout, 0, 0.95);
   optimizer.read("mlp_dropout", r.optimizer.mlp_dropout, 0, 0.95);
   optimizer.refuse_unknown();
-  Section schedule = top.section("schedule");
+  TomlSection schedule = top.section("schedule");
   schedule.read("kind", r.schedule.kind, {"wsd", "cosine"});
   schedule.read("steps", r.schedule.steps, 1, int64_t{1} << 31);
   schedule.read("warmup", r.schedule.warmup, 0, int64_t{1} << 31);
@@ -186,25 +93,25 @@ void read_training(Section& top, Recipe& r) {
   schedule.read("final_lr", r.schedule.final_lr, 0, 1);
   schedule.read("max_minutes", r.schedule.max_minutes, 0, 1e7);
   schedule.refuse_unknown();
-  Section batch = top.section("batch");
+  TomlSection batch = top.section("batch");
   batch.read("sequences", r.batch.sequences, 1, 1 << 20);
   batch.read("micro", r.batch.micro, 1, 1 << 20);
   batch.refuse_unknown();
 }
 
-void read_run(Section& top, Recipe& r) {
-  Section validation = top.section("validation");
+void read_run(TomlSection& top, Recipe& r) {
+  TomlSection validation = top.section("validation");
   validation.read("every", r.validation.every, 0, kMany);
   validation.read("draws", r.validation.draws, 1, 4096);
   validation.read("sequences", r.validation.sequences, 1, 1 << 20);
   validation.read("keep_best", r.validation.keep_best);
   r.validation.sources = read_sources(validation);
   validation.refuse_unknown();
-  Section checkpoint = top.section("checkpoint");
+  TomlSection checkpoint = top.section("checkpoint");
   checkpoint.read("every", r.checkpoint.every, 0, kMany);
   checkpoint.read("keep", r.checkpoint.keep, 1, 1 << 20);
   checkpoint.refuse_unknown();
-  Section generation = top.section("generation");
+  TomlSection generation = top.section("generation");
   generation.read("prompt", r.generation.prompt);
   generation.read("block_length", r.generation.block_length, 1, 1 << 20);
   generation.read("steps", r.generation.steps, 1, 1 << 20);
@@ -213,30 +120,6 @@ void read_run(Section& top, Recipe& r) {
   generation.read("remasking", r.generation.remasking, {"low_confidence", "random"});
   generation.read("cache", r.generation.cache, {"none", "prefix", "dual"});
   generation.refuse_unknown();
-}
-
-// "a.b=value": value as TOML, or as a bare string where it is not. Later ones win.
-void apply_override(toml::table& root, const std::string& text) {
-  const size_t equals = text.find('=');
-  if (equals == std::string::npos || equals == 0)
-    throw error(ErrorKind::kInvalidArgument, "--set {}: expected key=value", text);
-  std::string key = text.substr(0, equals), value = text.substr(equals + 1);
-  toml::table parsed;
-  try {
-    parsed = toml::parse("v = " + value, "--set " + key);
-  } catch (const toml::parse_error&) {
-    parsed.insert_or_assign("v", value);
-  }
-  if (parsed.size() != 1) throw error(ErrorKind::kInvalidArgument, "--set {}: one value expected", text);
-  toml::table* table = &root;
-  for (size_t dot; (dot = key.find('.')) != std::string::npos; key.erase(0, dot + 1)) {
-    toml::node* next = table->get(key.substr(0, dot));
-    if (next == nullptr) next = &table->insert_or_assign(key.substr(0, dot), toml::table{}).first->second;
-    if (!next->is_table())
-      throw error(ErrorKind::kInvalidArgument, "--set {}: '{}' is not a table", text, key.substr(0, dot));
-    table = next->as_table();
-  }
-  table->insert_or_assign(key, *parsed.get("v"));
 }
 
 }  // namespace
@@ -267,16 +150,9 @@ void check_recipe(const Recipe& r, const std::string& where) {
 }
 
 Recipe parse_recipe(std::string_view text, const std::string& where, const std::vector<std::string>& overrides) {
-  toml::table root;
-  try {
-    root = toml::parse(text, where);
-  } catch (const toml::parse_error& e) {
-    throw error(ErrorKind::kInvalidArgument, "{}:{}: not valid TOML: {}", where, e.source().begin.line,
-                e.description());
-  }
-  for (const std::string& override_text : overrides) apply_override(root, override_text);
+  const toml::table root = parse_toml(text, where, overrides);
   Recipe recipe;
-  Section top(&root, "", where);
+  TomlSection top(&root, where);
   read_top(top, recipe);
   read_net(top, recipe);
   read_training(top, recipe);

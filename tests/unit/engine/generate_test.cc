@@ -95,6 +95,9 @@ TEST(Generate, GenerationConfigFillsWhatIsUnsetUnlessAPresetIsNamed) {
   model.files.generation_config["threshold"] = 0.5;
   EXPECT_NO_THROW(generate(model, {1}, {.max_tokens = 20, .steps = 4}))
       << "the caller's steps go over the file's threshold";
+  model.files.generation_config = {{"min_p", 0.25}, {"repetition_penalty", 1.5}};
+  EXPECT_EQ(resolved_params(model, {}, 1).min_p, 0.25f);
+  EXPECT_EQ(resolved_params(model, {}, 1).repetition_penalty, 1.5f);
   model.files.generation_config = {{"remasking", "random"}};
   EXPECT_EQ(resolved_params(model, {}, 1).score, ScoreKind::kRandom);
   EXPECT_EQ(resolved_params(model, {.threshold = 0.9}, 1).score, ScoreKind::kProbability);

@@ -105,6 +105,40 @@ TEST(Head, TopKAndTopPCutTheDistribution) {
   EXPECT_EQ(frequencies({0, 3, 1}, request).size(), 1u);
 }
 
+TEST(Head, MinPKeepsWhatIsProbableEnough) {
+  HeadRequest request;
+  request.temperature = 1;
+  request.min_p = 0.3f;
+  const std::vector<float> logits = {std::log(0.1f), std::log(0.4f), std::log(0.15f), std::log(0.35f)};
+  const auto found = frequencies(logits, request);
+  ASSERT_EQ(found.size(), 3u);  // 0.1 is a quarter of 0.4, 0.15 is more than 0.3 of it
+  EXPECT_NEAR(found.at(1), 0.4 / 0.9, 0.01);
+  request.temperature = 2;  // of the tempered distribution: sqrt(0.1 / 0.4) = 0.5
+  EXPECT_EQ(frequencies(logits, request).size(), 4u);
+  request.temperature = 1;
+  request.top_p = 0.4f;  // of what min_p leaves
+  EXPECT_EQ(frequencies(logits, request).size(), 1u);
+  request.top_p = 0.5f;
+  EXPECT_EQ(frequencies(logits, request).size(), 2u);
+  request.min_p = 1;
+  EXPECT_EQ(frequencies(logits, request).size(), 1u);
+}
+
+TEST(Head, ThePenaltyLowersPositiveAndNegativeLogits) {
+  HeadRequest request;
+  request.repetition_penalty = 2;
+  request.recent = {{}, {0, 2, 3}};
+  request.biases = {{3, -kInfinity}};
+  request.full_logits = true;
+  std::vector<float> logits = {4, 3, -1, 5};
+  const RowStats stats = reduce_logits(logits, request, 1);
+  EXPECT_EQ(logits, (std::vector<float>{2, 3, -2, -kInfinity}));
+  EXPECT_EQ(stats.argmax, 1);
+  std::vector<float> other = {4, 3, -1, 5};
+  EXPECT_EQ(reduce_logits(other, request, 0).argmax, 0);  // each row has its own
+  EXPECT_EQ(other[2], -1);
+}
+
 TEST(Head, TheDrawInvertsTheCumulativeMassInIdOrder) {
   HeadRequest request;
   request.temperature = 1;
@@ -167,6 +201,11 @@ TEST(Head, RequestsThatContradictThemselvesAreRefused) {
   refused([](HeadRequest& r) { r.top_p = 0; });
   refused([](HeadRequest& r) { r.top_p = 1.5f; });
   refused([](HeadRequest& r) { r.top_k = -1; });
+  refused([](HeadRequest& r) { r.min_p = -0.1f; });
+  refused([](HeadRequest& r) { r.min_p = std::nanf(""); });
+  refused([](HeadRequest& r) { r.repetition_penalty = 0; });
+  refused([](HeadRequest& r) { r.repetition_penalty = 1.1f; });  // whose tokens?
+  refused([](HeadRequest& r) { r.recent = {{3}, {10}}; });
   refused([](HeadRequest& r) { r.top = -1; });
   refused([](HeadRequest& r) { r.targets = {1}; });
   refused([](HeadRequest& r) { r.targets = {1, 10}; });

@@ -105,6 +105,9 @@ TEST(Preset, ValuesOutOfRangeAreNamed) {
   EXPECT_EQ(refusal({.threshold = 1.5}, diffusion), "--threshold is 1.5; expected 0 to 1");
   EXPECT_EQ(refusal({.temperature = NAN}, diffusion), "--temperature is nan; expected 0 to 100");
   EXPECT_EQ(refusal({.top_p = 0.0}, diffusion), "--top-p is 0; expected more than 0 and at most 1");
+  EXPECT_EQ(refusal({.min_p = 1.5}, diffusion), "--min-p is 1.5; expected 0 to 1");
+  EXPECT_EQ(refusal({.repetition_penalty = 0}, diffusion), "--repetition-penalty is 0; expected 0.1 to 10");
+  EXPECT_EQ(refusal({.repetition_window = 0}, diffusion), "--repetition-window is 0; expected 1 to 16777216");
   EXPECT_EQ(refusal({.score = "best"}, diffusion), "--score is 'best'; expected prob, entropy, margin or random");
   EXPECT_EQ(refusal({.seed = (uint64_t{1} << 53) + 1}, diffusion), "--seed is 9007199254740993; expected at most 2^53");
   EXPECT_EQ(refusal({.stop = {""}}, diffusion), "--stop is empty; expected a text to stop at");

@@ -220,6 +220,45 @@ TEST(ArSampler, SeesEverythingBeforeIt) {
   EXPECT_EQ(result.outcome.finish_reason, "length");
 }
 
+// At every position token 0 with `stop` and 1, 2, 3, 4 with less and less, all positive.
+FakeDenoiser monotonous_model(ModelSpec spec, float stop = -100) {
+  return FakeDenoiser(spec, [stop, vocab = spec.vocab_size](const Ids&, int32_t) {
+    std::vector<float> logits(static_cast<size_t>(vocab), -100.0f);
+    logits[0] = stop;
+    for (size_t token = 1; token < 5; ++token) logits[token] = 4 - 0.1f * static_cast<float>(token);
+    return logits;
+  });
+}
+
+TEST(RepetitionPenalty, CountsTheTokensOfTheWindowPromptIncluded) {
+  auto model = monotonous_model(fake_ar_spec(10));
+  const auto written = [&](const GenerationOptions& options) {
+    const SamplingParams params = resolve(options, model.spec(), 1);
+    return run(model, make_ar_sampler({1}, params, {0}), params).completion;
+  };
+  EXPECT_EQ(written({.max_tokens = 4}), (Ids{1, 1, 1, 1}));
+  EXPECT_EQ(written({.max_tokens = 6, .repetition_penalty = 2, .repetition_window = 2}), (Ids{2, 3, 1, 2, 3, 1}));
+  EXPECT_EQ(written({.max_tokens = 5, .repetition_penalty = 2}), (Ids{2, 3, 4, 1, 1}));  // when all are, the likeliest
+  EXPECT_EQ(written({.max_tokens = 2, .repetition_penalty = 0.5}), (Ids{1, 1}));
+}
+
+TEST(RepetitionPenalty, StopTokensAreNotCounted) {
+  auto model = monotonous_model(fake_ar_spec(10), /*stop=*/5);
+  const SamplingParams params = resolve({.max_tokens = 4, .repetition_penalty = 3}, model.spec(), 2);
+  EXPECT_EQ(run(model, make_ar_sampler({0, 1}, params, {0}), params).outcome.finish_reason, "stop");
+}
+
+TEST(RepetitionPenalty, LooksBothWaysOnACanvas) {
+  auto model = monotonous_model(fake_diffusion_spec(8));
+  EXPECT_EQ(run_diffusion(model, {2}, {.max_tokens = 6}).completion, (Ids{1, 1, 1, 1, 1, 1}));
+  for (const char* order : {"prob", "random"}) {
+    const Ids text =
+        run_diffusion(model, {2}, {.max_tokens = 6, .repetition_penalty = 3, .repetition_window = 1, .score = order})
+            .completion;
+    for (size_t i = 0; i < text.size(); ++i) EXPECT_NE(text[i], i == 0 ? 2 : text[i - 1]) << order;
+  }
+}
+
 TEST(Decode, CancellationLeavesWhatIsFinal) {
   auto model = table_model({{2, .9}, {3, .8}, {4, .7}, {5, .95}});
   CancelToken cancel;
