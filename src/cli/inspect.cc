@@ -42,10 +42,10 @@ Json stored_formats(const WeightSource& weights, int64_t& bytes) {
   return formats;
 }
 
-// What a run will hold. Int8 weights carry one float32 scale for each group of 32; keys and values are float32.
+// What a run will hold. Int8 weights carry one float32 scale for each group of 32; keys and values are bfloat16.
 Json memory_plan(const ModelSpec& spec, int64_t stored_bytes) {
   const auto parameters = static_cast<double>(spec.parameters());
-  const int64_t kv_per_token = int64_t{2} * spec.n_layers * spec.n_kv_heads * spec.head_dim * int64_t{sizeof(float)};
+  const int64_t kv_per_token = int64_t{2} * spec.n_layers * spec.n_kv_heads * spec.head_dim * int64_t{2};
   return {{"stored_bytes", stored_bytes},
           {"packed_bytes", static_cast<int64_t>(parameters * (1 + 4.0 / 32))},
           {"precise_bytes", static_cast<int64_t>(parameters * 4)},

@@ -1,6 +1,8 @@
 // Writing a corpus and going on with it (engine/corpus.h).
 #include "engine/corpus.h"
 
+#include <sys/file.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -19,9 +21,6 @@ namespace {
 std::set<int64_t> read_written(const std::filesystem::path& path, const CorpusRecipe& recipe,
                                const std::string& model) {
   std::set<int64_t> written;
-  if (!std::filesystem::exists(path)) return written;
-  if (!std::filesystem::is_regular_file(path))
-    throw error(ErrorKind::kInvalidArgument, "{}: not a file that lines could be added to", path.string());
   const std::string all = read_file(path, size_t{1} << 34);
   const auto refuse = [&](size_t line, const std::string& what) {
     throw error(ErrorKind::kInvalidArgument, "{}:{}: {}; choose another file (--set out=FILE) or remove this one",
@@ -47,8 +46,13 @@ std::set<int64_t> read_written(const std::filesystem::path& path, const CorpusRe
 
 class LineFile {
  public:
-  explicit LineFile(const std::filesystem::path& path) : path_(path.string()), file_(std::fopen(path_.c_str(), "ab")) {
+  explicit LineFile(const std::filesystem::path& path) : path_(path.string()) {
+    if (std::filesystem::exists(path) && !std::filesystem::is_regular_file(path))
+      throw error(ErrorKind::kInvalidArgument, "{}: not a file that lines could be added to", path_);
+    file_.reset(std::fopen(path_.c_str(), "ab"));
     if (file_ == nullptr) fail();
+    if (flock(fileno(file_.get()), LOCK_EX | LOCK_NB) != 0)
+      throw error(ErrorKind::kInvalidArgument, "{}: another process is writing it", path_);
   }
   void write(const std::string& line) {
     if (std::fputs((line + "\n").c_str(), file_.get()) < 0 || std::fflush(file_.get()) != 0) fail();
@@ -72,8 +76,8 @@ CorpusProgress write_corpus(Model& model, const CorpusRecipe& recipe,
   const std::filesystem::path path = recipe.out;
   std::error_code ignored;  // where it cannot be made, the file cannot be opened either, and says why
   if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), ignored);
+  LineFile file(path);  // first, so that nobody else adds to what is read
   const std::set<int64_t> there = read_written(path, recipe, model.name);
-  LineFile file(path);
   CorpusProgress done{.answers = static_cast<int64_t>(there.size())};
   GenerationOptions options;
   options.max_tokens = recipe.generation.max_tokens;

@@ -13,6 +13,7 @@ constexpr const KernelSet* kSets[] = {
 #if defined(PENT_X86_KERNELS)
     &avx2::kKernels,
     &avx512::kKernels,
+    &avx512bf16::kKernels,
 #endif
 };
 constexpr int kCount = sizeof kSets / sizeof kSets[0];

@@ -53,7 +53,7 @@ struct MatmulRange {
 };
 
 struct KernelSet {
-  const char* name;     // "scalar", "avx2", "avx512"
+  const char* name;     // "scalar", "avx2", "avx512", "avx512bf16"
   bool (*supported)();  // by this processor
 
   // x [rows, k] with row stride x_stride.
@@ -83,6 +83,17 @@ struct KernelSet {
   void (*attention_values)(const float* const* weights, int64_t rows, const float* values, int64_t padded_head_dim,
                            int64_t begin, int64_t end, float* const* out);
 
+  // The same over a store in bfloat16, which halves the memory read, with products in float32. Two neighbours lie together, as
+  // the processors' pair products want them: keys [blocks][head_dim / 2][kSlotBlock][2] and queries [rows][head_dim / 2][2]
+  // (an odd head_dim padded with a zero); values [slots / 2][padded head_dim][2]. A range cut in two pieces at an even slot
+  // gives the same bits as the whole.
+  void (*attention_scores_bf16)(const uint16_t* const* queries, int64_t rows, const uint16_t* keys, int64_t head_pairs,
+                                int64_t begin, int64_t end, float scale, float* const* scores);
+  void (*attention_values_bf16)(const uint16_t* const* weights, int64_t rows, const uint16_t* values,
+                                int64_t padded_head_dim, int64_t begin, int64_t end, float* const* out);
+  // To nearest even; NaN stays NaN.
+  void (*to_bf16)(const float* x, int64_t n, uint16_t* out);
+
   // Sum of exp(x - max) in double; the weighted one also gives the sum of exp(x - max) * (x - max).
   // -infinity adds nothing.
   double (*exp_sum)(const float* x, int64_t n, float max);
@@ -107,6 +118,9 @@ namespace avx2 {
 extern const KernelSet kKernels;
 }
 namespace avx512 {
+extern const KernelSet kKernels;
+}
+namespace avx512bf16 {
 extern const KernelSet kKernels;
 }
 

@@ -34,6 +34,7 @@ void for_each_span(const PassPlan& plan, const AttentionTile& tile, int64_t grou
   for (int64_t row = tile.row_begin; row < tile.row_end; ++row) {
     common_end = std::min(common_end, ranges_of(plan, row).back().end);
   }
+  common_end -= common_end % 2;  // whoever shares the tile, a row's sum is cut between pairs of slots
   int64_t offset = 0;
   for (size_t i = 0; i < first.size(); ++i) {
     const SlotRange range = {first[i].begin, i + 1 < first.size() ? first[i].end : common_end};
@@ -102,22 +103,48 @@ void attend(const kernels::KernelSet& kernels, const AttentionInput& input, cons
   }
 
   const float scale = 1.0f / std::sqrt(static_cast<float>(spec.head_dim));
-  const float* keys = tile.cache->keys(input.layer, kv_head);
-  const float* values = tile.cache->values(input.layer, kv_head);
-  for_each_span(input.plan, tile, group, [&](int64_t begin, int64_t end, SlotRange range, int64_t offset) {
-    for (int64_t pair = begin; pair < end; ++pair) scores[pair] = scratch.scores.data() + pair * longest + offset;
-    kernels.attention_scores(queries.data() + begin, end - begin, keys, spec.head_dim, range.begin, range.end, scale,
-                             scores.data() + begin);
-  });
-  for (int64_t pair = 0; pair < pairs; ++pair) {
-    const int64_t row = tile.row_begin + pair / group;
-    totals[pair] =
-        kernels.softmax_exp(scratch.scores.data() + pair * longest, visible_slots(ranges_of(input.plan, row)));
+  const KvCache& cache = *tile.cache;
+  const bool narrow = cache.format() == KvCache::Format::kBf16;
+  const int64_t even_head_dim = (spec.head_dim + 1) / 2 * 2;
+  std::vector<const uint16_t*> narrow_queries(narrow ? pairs : 0), narrow_weights(narrow ? pairs : 0);
+  if (narrow) {
+    scratch.queries.assign(pairs * even_head_dim, 0);
+    scratch.weights.resize(std::max<size_t>(scratch.weights.size(), pairs * longest));
+    for (int64_t pair = 0; pair < pairs; ++pair) {
+      uint16_t* query = scratch.queries.data() + pair * even_head_dim;
+      kernels.to_bf16(queries[pair], spec.head_dim, query);
+      narrow_queries[pair] = query;
+    }
   }
   for_each_span(input.plan, tile, group, [&](int64_t begin, int64_t end, SlotRange range, int64_t offset) {
-    for (int64_t pair = begin; pair < end; ++pair) weights[pair] = scratch.scores.data() + pair * longest + offset;
-    kernels.attention_values(weights.data() + begin, end - begin, values, padded, range.begin, range.end,
-                             sums.data() + begin);
+    for (int64_t pair = begin; pair < end; ++pair) scores[pair] = scratch.scores.data() + pair * longest + offset;
+    if (narrow) {
+      kernels.attention_scores_bf16(narrow_queries.data() + begin, end - begin,
+                                    cache.keys<uint16_t>(input.layer, kv_head), even_head_dim / 2, range.begin,
+                                    range.end, scale, scores.data() + begin);
+    } else {
+      kernels.attention_scores(queries.data() + begin, end - begin, cache.keys<float>(input.layer, kv_head),
+                               spec.head_dim, range.begin, range.end, scale, scores.data() + begin);
+    }
+  });
+  for (int64_t pair = 0; pair < pairs; ++pair) {
+    const int64_t row = tile.row_begin + pair / group, slots = visible_slots(ranges_of(input.plan, row));
+    float* probabilities = scratch.scores.data() + pair * longest;
+    totals[pair] = kernels.softmax_exp(probabilities, slots);
+    if (narrow) kernels.to_bf16(probabilities, slots, scratch.weights.data() + pair * longest);
+  }
+  for_each_span(input.plan, tile, group, [&](int64_t begin, int64_t end, SlotRange range, int64_t offset) {
+    if (narrow) {
+      for (int64_t pair = begin; pair < end; ++pair)
+        narrow_weights[pair] = scratch.weights.data() + pair * longest + offset;
+      kernels.attention_values_bf16(narrow_weights.data() + begin, end - begin,
+                                    cache.values<uint16_t>(input.layer, kv_head), padded, range.begin, range.end,
+                                    sums.data() + begin);
+    } else {
+      for (int64_t pair = begin; pair < end; ++pair) weights[pair] = scratch.scores.data() + pair * longest + offset;
+      kernels.attention_values(weights.data() + begin, end - begin, cache.values<float>(input.layer, kv_head), padded,
+                               range.begin, range.end, sums.data() + begin);
+    }
   });
   for (int64_t pair = 0; pair < pairs; ++pair) {
     const int64_t row = tile.row_begin + pair / group, head = kv_head * group + pair % group;

@@ -1,4 +1,5 @@
-// Attention of a pass: each row over its own list of slot ranges, grouped-query heads, float32.
+// Attention of a pass: each row over its own list of slot ranges, grouped-query heads. Sums and softmax in float32; queries and
+// weights are rounded to bfloat16 where keys and values are stored so.
 #pragma once
 
 #include <vector>
@@ -19,8 +20,9 @@ struct AttentionTile {
 
 // Scratch of one worker.
 struct AttentionScratch {
-  std::vector<float> scores;  // [pairs, slots seen by the row that sees most]
-  std::vector<float> sums;    // [pairs, padded head_dim]
+  std::vector<float> scores;               // [pairs, slots seen by the row that sees most]
+  std::vector<float> sums;                 // [pairs, padded head_dim]
+  std::vector<uint16_t> queries, weights;  // in bfloat16: [pairs, head_dim to even], like scores
 };
 
 // Cuts the plan's rows into tiles, all of them or what is needed to cover the rows `only` (ascending). caches[i] belongs to

@@ -8,30 +8,54 @@
 #include "kernels/kernels.h"
 
 namespace pent {
+namespace {
 
-KvCache::KvCache(const ModelSpec& spec, int32_t capacity)
+constexpr int64_t kBlock = kernels::kSlotBlock;
+
+}  // namespace
+
+KvCache::KvCache(const ModelSpec& spec, int32_t capacity, Format format)
     : capacity_(capacity),
+      format_(format),
       n_kv_heads_(spec.n_kv_heads),
       head_dim_(spec.head_dim),
       padded_head_dim_(padded_head_dim(spec)) {
-  const int64_t slots = (int64_t{capacity} + kernels::kSlotBlock - 1) / kernels::kSlotBlock * kernels::kSlotBlock;
-  key_floats_ = slots * head_dim_;
-  value_floats_ = slots * padded_head_dim_;
-  const int64_t heads = int64_t{spec.n_layers} * n_kv_heads_;
-  const double bytes = 4.0 * static_cast<double>(heads) * static_cast<double>(key_floats_ + value_floats_);
+  const int64_t slots = (int64_t{capacity} + kBlock - 1) / kBlock * kBlock;
+  key_elements_ = slots * (format == Format::kF32 ? head_dim_ : (head_dim_ + 1) / 2 * 2);
+  value_elements_ = slots * padded_head_dim_;
+  const int64_t elements = int64_t{spec.n_layers} * n_kv_heads_ * (key_elements_ + value_elements_);
+  const int64_t bytes = elements * bytes_per_element(format);
   const auto what = fmt::format("a sequence of {} positions", capacity);
-  require_memory(bytes, what);
-  data_.reset(static_cast<float*>(std::calloc(heads * (key_floats_ + value_floats_), sizeof(float))));
-  if (!data_) throw error(ErrorKind::kResourceExhausted, "{} needs {:.0f} MB of memory", what, bytes / 1e6);
+  require_memory(static_cast<double>(bytes), what);
+  data_.reset(std::calloc(bytes, 1));
+  if (!data_)
+    throw error(ErrorKind::kResourceExhausted, "{} needs {:.0f} MB of memory", what, static_cast<double>(bytes) / 1e6);
   claimed_.assign(capacity, 0);
 }
 
 void KvCache::write(int layer, int kv_head, int32_t slot, const float* key, const float* value) {
-  float* base = at(layer, kv_head);
-  constexpr int64_t kBlock = kernels::kSlotBlock;
-  float* keys = base + slot / kBlock * kBlock * head_dim_ + slot % kBlock;
-  for (int i = 0; i < head_dim_; ++i) keys[i * kBlock] = key[i];
-  std::copy(value, value + head_dim_, base + key_floats_ + int64_t{slot} * padded_head_dim_);
+  if (format_ == Format::kF32) {
+    float* keys = at<float>(layer, kv_head);
+    float* values = keys + key_elements_;
+    keys += slot / kBlock * kBlock * head_dim_ + slot % kBlock;
+    for (int i = 0; i < head_dim_; ++i) keys[i * kBlock] = key[i];
+    std::copy(value, value + head_dim_, values + int64_t{slot} * padded_head_dim_);
+    return;
+  }
+  const kernels::KernelSet& kernels = kernels::active_kernel_set();
+  uint16_t* keys = at<uint16_t>(layer, kv_head);
+  uint16_t* values = keys + key_elements_ + (slot / 2 * int64_t{padded_head_dim_} * 2 + slot % 2);
+  const int64_t head_pairs = (head_dim_ + 1) / 2;
+  keys += (slot / kBlock * kBlock * head_pairs + slot % kBlock) * 2;
+  constexpr int kPiece = 64;
+  uint16_t piece[kPiece];
+  for (int begin = 0; begin < head_dim_; begin += kPiece) {
+    const int count = std::min(kPiece, head_dim_ - begin);
+    kernels.to_bf16(key + begin, count, piece);
+    for (int i = begin; i < begin + count; ++i) keys[i / 2 * kBlock * 2 + i % 2] = piece[i - begin];
+    kernels.to_bf16(value + begin, count, piece);
+    for (int i = begin; i < begin + count; ++i) values[int64_t{i} * 2] = piece[i - begin];
+  }
 }
 
 bool KvCache::claim(int32_t slot, uint64_t pass) { return std::exchange(claimed_[slot], pass) != pass; }

@@ -1,6 +1,7 @@
-// Keys and values of one sequence, float32, for every layer, key/value head and slot.
+// Keys and values of one sequence, for every layer, key/value head and slot.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -10,36 +11,51 @@
 
 namespace pent {
 
-// Per layer and head: keys [blocks][head_dim][16] (slots side by side, as the score kernel reads them), values
-// [slots][padded head_dim]. Pages are taken from the system when first written.
+// Per layer and head first the keys, slots side by side as the score kernel reads them, then the values; in the layouts of
+// kernels.h. Pages are taken from the system when first written.
 class KvCache {
  public:
-  // Throws kResourceExhausted if it would not fit in the memory that is left.
-  KvCache(const ModelSpec& spec, int32_t capacity);
+  enum class Format { kF32, kBf16 };
 
+  // Throws kResourceExhausted if it would not fit in the memory that is left.
+  KvCache(const ModelSpec& spec, int32_t capacity, Format format);
+
+  static int64_t bytes_per_element(Format format) { return format == Format::kF32 ? 4 : 2; }
+
+  Format format() const { return format_; }
   int32_t capacity() const { return capacity_; }
-  const float* keys(int layer, int kv_head) const { return at(layer, kv_head); }
-  const float* values(int layer, int kv_head) const { return at(layer, kv_head) + key_floats_; }
+  // T: float or uint16_t, as the format says.
+  template <typename T>
+  const T* keys(int layer, int kv_head) const {
+    return at<T>(layer, kv_head);
+  }
+  template <typename T>
+  const T* values(int layer, int kv_head) const {
+    return at<T>(layer, kv_head) + key_elements_;
+  }
+  // key and value: head_dim floats.
   void write(int layer, int kv_head, int32_t slot, const float* key, const float* value);
 
   // Marks the slot as written by pass number `pass`; false if it was already.
   bool claim(int32_t slot, uint64_t pass);
 
  private:
-  float* at(int layer, int kv_head) const {
-    return data_.get() + (int64_t{layer} * n_kv_heads_ + kv_head) * (key_floats_ + value_floats_);
+  template <typename T>
+  T* at(int layer, int kv_head) const {
+    return static_cast<T*>(data_.get()) + (int64_t{layer} * n_kv_heads_ + kv_head) * (key_elements_ + value_elements_);
   }
   struct Free {
-    void operator()(float* data) const { std::free(data); }
+    void operator()(void* data) const { std::free(data); }
   };
 
   int32_t capacity_;
+  Format format_;
   int n_kv_heads_;
   int head_dim_;
   int padded_head_dim_;
-  int64_t key_floats_;
-  int64_t value_floats_;
-  std::unique_ptr<float, Free> data_;
+  int64_t key_elements_;
+  int64_t value_elements_;
+  std::unique_ptr<void, Free> data_;
   std::vector<uint64_t> claimed_;  // [capacity]: the last pass that wrote the slot
 };
 

@@ -27,7 +27,8 @@ class NativeDenoiser : public Denoiser {
 
   int32_t open_sequence(int32_t capacity) override {
     if (capacity < 1) throw error(ErrorKind::kInvalidArgument, "a sequence of {} positions cannot be opened", capacity);
-    auto cache = std::make_unique<KvCache>(spec_, capacity);
+    auto cache =
+        std::make_unique<KvCache>(spec_, capacity, machine_.precise ? KvCache::Format::kF32 : KvCache::Format::kBf16);
     const auto free = std::find(sequences_.begin(), sequences_.end(), nullptr);
     const int32_t handle = static_cast<int32_t>(free - sequences_.begin());
     if (free == sequences_.end()) sequences_.emplace_back();

@@ -5,6 +5,8 @@
 #include <immintrin.h>
 #include <math.h>
 
+#include "kernels/avx512/attention_bf16.h"
+#include "kernels/avx512/bf16.h"
 #include "kernels/avx512/matmul.h"
 
 namespace pent::kernels::avx512 {
@@ -221,6 +223,31 @@ void attention_values(const float* const* weights, int64_t rows, const float* va
   if (rows == 1) value_rows<1>(weights, values, padded_head_dim, begin, end, out);
 }
 
+// Without the processor's own pair products: both halves widened.
+struct WidenedPairs {
+  static __m512 dot(__m512 sum, __m512i a, __m512i b) {
+    const __m512i high = _mm512_set1_epi32(int(0xFFFF0000));
+    sum = _mm512_fmadd_ps(_mm512_castsi512_ps(_mm512_slli_epi32(a, 16)), _mm512_castsi512_ps(_mm512_slli_epi32(b, 16)),
+                          sum);
+    return _mm512_fmadd_ps(_mm512_castsi512_ps(_mm512_and_si512(a, high)),
+                           _mm512_castsi512_ps(_mm512_and_si512(b, high)), sum);
+  }
+};
+
+void to_bf16(const float* x, int64_t n, uint16_t* out) {
+  for (int64_t i = 0; i < n; i += 16) {
+    const __mmask16 mask = lanes(n - i);
+    const __m512 values = _mm512_maskz_loadu_ps(mask, x + i);
+    const __m512i bits = _mm512_castps_si512(values), high = _mm512_srli_epi32(bits, 16);
+    const __m512i odd = _mm512_and_si512(high, _mm512_set1_epi32(1));
+    const __m512i rounded =
+        _mm512_srli_epi32(_mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF)), odd), 16);
+    const __mmask16 nan = _mm512_cmp_ps_mask(values, values, _CMP_UNORD_Q);
+    const __m512i words = _mm512_mask_or_epi32(rounded, nan, high, _mm512_set1_epi32(0x40));
+    _mm512_mask_cvtepi32_storeu_epi16(out + i, mask, words);
+  }
+}
+
 // Adds the 16 floats to 16 double sums.
 inline void add_double(__m512d (&sums)[2], __m512 x) {
   sums[0] = _mm512_add_pd(sums[0], _mm512_cvtps_pd(_mm512_castps512_ps256(x)));
@@ -256,7 +283,7 @@ double exp_sum_weighted(const float* x, int64_t n, float max, double* weighted) 
 
 }  // namespace
 
-const KernelSet kKernels = {
+constexpr KernelSet kKernels = {
     .name = "avx512",
     .supported = supported,
     .matmul_f32 = matmul_f32,
@@ -268,8 +295,30 @@ const KernelSet kKernels = {
     .attention_scores = attention_scores,
     .softmax_exp = softmax_exp,
     .attention_values = attention_values,
+    .attention_scores_bf16 = scores_bf16<WidenedPairs>,
+    .attention_values_bf16 = values_bf16<WidenedPairs>,
+    .to_bf16 = to_bf16,
     .exp_sum = exp_sum,
     .exp_sum_weighted = exp_sum_weighted,
 };
 
 }  // namespace pent::kernels::avx512
+
+namespace pent::kernels::avx512bf16 {
+namespace {
+
+bool supported() { return avx512::supported() && __builtin_cpu_supports("avx512bf16"); }
+
+constexpr KernelSet with_native_pairs(KernelSet set) {
+  set.name = "avx512bf16";
+  set.supported = supported;
+  set.attention_scores_bf16 = avx512::bf16_scores;
+  set.attention_values_bf16 = avx512::bf16_values;
+  return set;
+}
+
+}  // namespace
+
+constexpr KernelSet kKernels = with_native_pairs(avx512::kKernels);
+
+}  // namespace pent::kernels::avx512bf16

@@ -135,6 +135,46 @@ void attention_values(const float* const* weights, int64_t rows, const float* va
   }
 }
 
+float from_bf16(uint16_t x) {
+  const uint32_t bits = uint32_t{x} << 16;
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+void to_bf16(const float* x, int64_t n, uint16_t* out) {
+  for (int64_t i = 0; i < n; ++i) {
+    uint32_t bits;
+    memcpy(&bits, x + i, sizeof bits);
+    const bool nan = x[i] != x[i];
+    out[i] = static_cast<uint16_t>(nan ? bits >> 16 | 0x40 : (bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+  }
+}
+
+void attention_scores_bf16(const uint16_t* const* queries, int64_t rows, const uint16_t* keys, int64_t head_pairs,
+                           int64_t begin, int64_t end, float scale, float* const* scores) {
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t slot = begin; slot < end; ++slot) {
+      const uint16_t* key = keys + (slot / kSlotBlock * head_pairs * kSlotBlock + slot % kSlotBlock) * 2;
+      float sum = 0;
+      for (int64_t i = 0; i < head_pairs * 2; ++i)
+        sum += from_bf16(queries[row][i]) * from_bf16(key[i / 2 * kSlotBlock * 2 + i % 2]);
+      scores[row][slot - begin] = sum * scale;
+    }
+  }
+}
+
+void attention_values_bf16(const uint16_t* const* weights, int64_t rows, const uint16_t* values,
+                           int64_t padded_head_dim, int64_t begin, int64_t end, float* const* out) {
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t slot = begin; slot < end; ++slot) {
+      const uint16_t* value = values + slot / 2 * padded_head_dim * 2 + slot % 2;
+      for (int64_t i = 0; i < padded_head_dim; ++i)
+        out[row][i] += from_bf16(weights[row][slot - begin]) * from_bf16(value[i * 2]);
+    }
+  }
+}
+
 double exp_sum_weighted(const float* x, int64_t n, float max, double* weighted) {
   double sum = 0, sum_weighted = 0;
   for (int64_t i = 0; i < n; ++i) {
@@ -168,6 +208,9 @@ const KernelSet kKernels = {
     .attention_scores = attention_scores,
     .softmax_exp = softmax_exp,
     .attention_values = attention_values,
+    .attention_scores_bf16 = attention_scores_bf16,
+    .attention_values_bf16 = attention_values_bf16,
+    .to_bf16 = to_bf16,
     .exp_sum = exp_sum,
     .exp_sum_weighted = exp_sum_weighted,
 };

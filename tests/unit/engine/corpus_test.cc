@@ -1,7 +1,10 @@
 #include "engine/corpus.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -144,6 +147,10 @@ TEST(Corpus, AFileOfOtherOriginIsLeftAlone) {
   CorpusRecipe elsewhere = recipe_for(dir);
   elsewhere.out = "/dev/null/pets.jsonl";
   EXPECT_ERROR(write_corpus(model, elsewhere), kIo, "/dev/null/pets.jsonl");
+  const int other = open(recipe_for(dir).out.c_str(), O_RDONLY);
+  ASSERT_EQ(flock(other, LOCK_EX), 0);
+  EXPECT_ERROR(write_corpus(model, recipe_for(dir)), kInvalidArgument, "another process");
+  close(other);
   elsewhere.out = "/dev/full";
   EXPECT_ERROR(write_corpus(model, elsewhere), kInvalidArgument, "/dev/full: not a file");
 }
