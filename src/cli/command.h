@@ -43,6 +43,7 @@ Action define_detokenize(CommandLine& line);
 Action define_logits(CommandLine& line);
 Action define_score(CommandLine& line);
 Action define_inspect(CommandLine& line);
+Action define_bench(CommandLine& line);
 Action define_corpus(CommandLine& line);
 Action define_models(CommandLine& line);
 Action define_families(CommandLine& line);

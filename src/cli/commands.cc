@@ -86,6 +86,8 @@ const std::vector<Command>& commands() {
 #ifdef PENT_TRAIN
       {"train", "train a model from a recipe", "pent train recipes/own-text.toml --set data=book.txt", define_train},
 #endif
+      {"bench", "how fast this machine is with a model, beside what it could do at most",
+       "pent bench rows -m model.gguf", define_bench},
       {"doctor", "what this machine and this build can do", "pent doctor", define_doctor},
       {"completion", "the shell's completion script",
        "pent completion bash > ~/.local/share/bash-completion/completions/pent", define_completion},

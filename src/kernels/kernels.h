@@ -13,9 +13,10 @@
 
 namespace pent::kernels {
 
-inline constexpr int64_t kGroup = 32;      // elements along K that share a scale (design, "Numerics")
-inline constexpr int64_t kPanel = 32;      // outputs packed side by side
-inline constexpr int64_t kSlotBlock = 16;  // slots of the key store that lie side by side
+inline constexpr int64_t kGroup = 32;          // elements along K that share a scale (design, "Numerics")
+inline constexpr int64_t kPanel = 32;          // outputs packed side by side
+inline constexpr int64_t kPeakProducts = 768;  // of a round of int8_peak
+inline constexpr int64_t kSlotBlock = 16;      // slots of the key store that lie side by side
 
 // A weight matrix [n, k] in float, packed: [panels][k][kPanel], zero-padded to whole panels.
 struct MatrixF32 {
@@ -93,6 +94,10 @@ struct KernelSet {
                                 int64_t padded_head_dim, int64_t begin, int64_t end, float* const* out);
   // To nearest even; NaN stays NaN.
   void (*to_bf16)(const float* x, int64_t n, uint16_t* out);
+
+  // Does nothing but int8 products, as densely as the set can: rounds * kPeakProducts multiply-adds. The result only keeps the
+  // compiler from leaving them out.
+  int32_t (*int8_peak)(int64_t rounds);
 
   // Sum of exp(x - max) in double; the weighted one also gives the sum of exp(x - max) * (x - max).
   // -infinity adds nothing.

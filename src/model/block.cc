@@ -85,6 +85,7 @@ void attend_rows(const Machine& machine, const BlockWeights& weights, int layer,
   scratch.attention.resize(machine.pool.threads());
   const AttentionInput input = {spec, pass.plan, layer, scratch.qkv.data(), weights.qkv.n(), scratch.attended.row(0)};
   const int64_t tiles = static_cast<int64_t>(pass.tiles.size());
+  const Stopwatch watch = machine.measure(&PassTimes::attention);
   machine.pool.parallel_for(tiles * spec.n_kv_heads, 1, [&](int64_t begin, int64_t end, int worker) {
     for (int64_t item = begin; item < end; ++item) {
       const int kv_head = static_cast<int>(item / tiles);

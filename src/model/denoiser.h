@@ -26,8 +26,15 @@ class Denoiser {
   virtual void forward(const PassPlan& plan, const HeadRequest& request, PassResult& result) = 0;
 };
 
+// Where the time of forwards went, in seconds; what is left to `total` are norms, quantisation, rope and looking up embeddings.
+struct PassTimes {
+  double total = 0, matmul = 0, attention = 0,
+         head = 0;  // head: its product over the vocabulary and what becomes of it
+};
+
 struct NativeOptions {
-  bool precise = false;  // weights dequantised to f32, everything in f32; else int8 weights and activations
+  PassTimes* times = nullptr;  // adds up here, if given; outlives the denoiser
+  bool precise = false;        // weights dequantised to f32, everything in f32; else int8 weights and activations
 };
 
 // Loads, checks and packs the weights. `pool` must outlive the denoiser.

@@ -19,7 +19,7 @@ class NativeDenoiser : public Denoiser {
  public:
   NativeDenoiser(const ModelFiles& files, ThreadPool& pool, const NativeOptions& options)
       : spec_(read_spec(files)),
-        machine_{kernels::active_kernel_set(), pool, options.precise},
+        machine_{kernels::active_kernel_set(), pool, options.precise, options.times},
         weights_(load_weights(files, spec_, options.precise ? PackedMatrix::Format::kF32 : PackedMatrix::Format::kQ8,
                               pool)) {}
 
@@ -43,6 +43,7 @@ class NativeDenoiser : public Denoiser {
   }
 
   void forward(const PassPlan& plan, const HeadRequest& request, PassResult& result) override {
+    const Stopwatch watch = machine_.measure(&PassTimes::total);
     BlockPass pass = {spec_, plan, {}, {}, {}, {}, {}};
     check_plan(plan, pass.caches);
     check_head_request(request, plan.head_rows.size(), spec_.vocab_size);
@@ -129,9 +130,13 @@ class NativeDenoiser : public Denoiser {
     weights_.source->check_intact();
   }
 
+  // The head's product is counted as head alone.
+  Machine head_machine() const { return {machine_.kernels, machine_.pool, machine_.precise}; }
+
   // Final norm and head for the rows asked about, a few at a time, so that rows x vocabulary never exists as a whole.
   // residual: their rows first.
   void answer(int64_t wanted, const HeadRequest& request, const std::vector<float>& residual, PassResult& result) {
+    const Stopwatch watch = machine_.measure(&PassTimes::head);
     const int64_t d = spec_.d_model, vocab = spec_.vocab_size;
     const int64_t block = std::clamp<int64_t>(kLogitFloats / vocab, 1, 96);
     if (request.full_logits) result.logits.resize(wanted * vocab);
@@ -140,7 +145,7 @@ class NativeDenoiser : public Denoiser {
       norm_rows(machine_, residual.data() + first * d, rows, weights_.final_norm, spec_.rms_eps, "after the last layer",
                 head_normed_);
       logits_.resize(std::max<size_t>(logits_.size(), rows * vocab));
-      machine_.matmul(weights_.head, head_normed_, rows, logits_.data());
+      head_machine().matmul(weights_.head, head_normed_, rows, logits_.data());
       machine_.pool.parallel_for(rows, 1, [&](int64_t begin, int64_t end, int) {
         for (int64_t i = begin; i < end; ++i) {
           const std::span<float> logits(logits_.data() + i * vocab, vocab);

@@ -7,6 +7,7 @@ namespace pent {
 // Work items are one panel of outputs for up to kRowBlock rows: borders that no thread count moves. A panel's weights
 // are read once per row block; the block's activations stay in the second-level cache.
 void Machine::matmul(const kernels::PackedMatrix& w, Activations& in, int64_t rows, float* out, bool add) const {
+  const Stopwatch watch = measure(&PassTimes::matmul);
   constexpr int64_t kRowBlock = 128;
   const int64_t panels = w.panels(), row_blocks = (rows + kRowBlock - 1) / kRowBlock;
   const int64_t grain = rows < 16 ? 2 : 1;

@@ -1,12 +1,14 @@
 // The buffers of one forward pass, reused from pass to pass.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <vector>
 
 #include "base/thread_pool.h"
 #include "kernels/kernels.h"
 #include "kernels/pack.h"
+#include "model/denoiser.h"
 
 namespace pent {
 
@@ -24,12 +26,32 @@ struct Activations {
   float* row(int64_t i) { return values.data() + i * width; }
 };
 
+// Adds the time it lives to a sum, if there is one.
+class Stopwatch {
+ public:
+  explicit Stopwatch(double* sum) : sum_(sum) {
+    if (sum_ != nullptr) start_ = Clock::now();
+  }
+  ~Stopwatch() {
+    if (sum_ != nullptr) *sum_ += std::chrono::duration<double>(Clock::now() - start_).count();
+  }
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  double* sum_;
+  Clock::time_point start_;
+};
+
 // What runs a pass: the arithmetic, the threads, and which of the two numeric paths.
 struct Machine {
   const kernels::KernelSet& kernels;
   ThreadPool& pool;
   bool precise;
+  PassTimes* times = nullptr;
 
+  Stopwatch measure(double PassTimes::* what) const { return Stopwatch(times == nullptr ? nullptr : &(times->*what)); }
   // The row is complete: quantise it if a matrix product will want it so.
   void finish_row(Activations& activations, int64_t row) const {
     if (!precise) kernels.quantize_row(activations.row(row), activations.width, activations.quantized.view(), row);

@@ -151,5 +151,55 @@ TEST(Models, ListsWhatIsUnderPentHome) {
   EXPECT_EQ(run_pent({"tokenize", "-m", "little-mouse", "x"}, "", {{"PENT_HOME", home.path().string()}}).code, 0);
 }
 
+TEST(Bench, SaysItsFiguresAndTheLimitsBesideThem) {
+  const std::vector<std::pair<std::string, std::vector<std::string>>> runs = {
+      {"rows", {"--prefix", "8", "--rows", "4", "--canvas", "16"}},
+      {"forward", {}},
+      {"denoise", {"--canvas", "16", "--steps", "8", "--block-length", "8"}}};
+  for (const auto& [what, options] : runs) {
+    std::vector<std::string> command = {"bench", what, "-m", models().diffusion(), "--rounds", "1"};
+    command.insert(command.end(), options.begin(), options.end());
+    const Outcome plain = run_pent(command);
+    EXPECT_EQ(plain.code, 0) << plain.err;
+    EXPECT_NE(plain.out.find("limits: int8"), std::string::npos) << plain.out;
+    command.push_back("--json");
+    const Outcome json = run_pent(command);
+    ASSERT_EQ(json.code, 0) << json.err;
+    const Json facts = parse_json(json.out, "bench");
+    EXPECT_EQ(facts["bench"], what);
+    EXPECT_GT(facts["limits"]["int8_gops"].get<double>(), 0);
+    EXPECT_FALSE(facts[what].empty());
+  }
+  EXPECT_EQ(run_pent({"bench", "soup"}).code, 2);
+  EXPECT_EQ(run_pent({"bench", "rows", "-m", models().diffusion(), "--prefix", "128"}).code, 2);
+  EXPECT_EQ(run_pent({"bench", "denoise", "-m", models().diffusion(), "--canvas", "100000"}).code, 2);
+}
+
+TEST(Corpus, WritesLinesAndGoesOn) {
+  const TempDir directory;
+  const std::string recipe = (directory.path() / "r.toml").string(), out = (directory.path() / "o.jsonl").string();
+  std::ofstream(recipe) << "answers = 3\n[generation]\nmax_tokens = 8\n[words]\nx = [\"mouse\", "
+                           "\"sea\"]\n[[template]]\ntext = \"The {x}\"\n";
+  const std::vector<std::string> command = {"corpus", recipe, "-m", models().ar(), "--set", "out=" + out};
+  const Outcome first = run_pent(command);
+  ASSERT_EQ(first.code, 0) << first.err;
+  EXPECT_EQ(first.out, out + "\n");
+  const std::string three = read_file(out);
+  EXPECT_EQ(std::count(three.begin(), three.end(), '\n'), 3);
+  std::vector<std::string> more = command;
+  more.insert(more.end(), {"--set", "answers=5"});
+  ASSERT_EQ(run_pent(more).code, 0);
+  const std::string five = read_file(out);
+  EXPECT_EQ(five.substr(0, three.size()), three);
+  EXPECT_EQ(std::count(five.begin(), five.end(), '\n'), 5);
+  std::vector<std::string> dry = command;
+  dry.push_back("--dry-run");
+  EXPECT_EQ(run_pent(dry).out.substr(0, 4), "The ");
+  more.insert(more.end(), {"--set", "seed=2"});
+  const Outcome refused = run_pent(more);
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_NE(refused.err.find("another seed"), std::string::npos) << refused.err;
+}
+
 }  // namespace
 }  // namespace pent

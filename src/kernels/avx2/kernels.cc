@@ -282,6 +282,25 @@ void attention_values_bf16(const uint16_t* const* weights, int64_t rows, const u
   }
 }
 
+// Eight chains of maddubs, madd, add: what matmul_q8 does for 32 products at a time.
+int32_t int8_peak(int64_t rounds) {
+  const __m256i ones = _mm256_set1_epi16(1);
+  __m256i a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(-5);
+  __m256i sums[8] = {};
+  for (int64_t round = 0; round < rounds; ++round) {
+#pragma GCC unroll 3
+    for (int step = 0; step < 3; ++step) {
+      __asm__ volatile("" : "+x"(a), "+x"(b));  // not the same products as before, as far as the compiler knows
+#pragma GCC unroll 8
+      for (__m256i& sum : sums) sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), ones));
+      a = _mm256_add_epi8(a, sums[0]);
+    }
+  }
+  __m256i all = sums[0];
+  for (int i = 1; i < 8; ++i) all = _mm256_add_epi32(all, sums[i]);
+  return _mm256_extract_epi32(all, 0);
+}
+
 // Adds the 8 floats to 8 double sums.
 inline void add_double(__m256d (&sums)[2], __m256 x) {
   sums[0] = _mm256_add_pd(sums[0], _mm256_cvtps_pd(_mm256_castps256_ps128(x)));
@@ -333,6 +352,7 @@ const KernelSet kKernels = {
     .attention_scores_bf16 = attention_scores_bf16,
     .attention_values_bf16 = attention_values_bf16,
     .to_bf16 = to_bf16,
+    .int8_peak = int8_peak,
     .exp_sum = exp_sum,
     .exp_sum_weighted = exp_sum_weighted,
 };

@@ -248,6 +248,26 @@ void to_bf16(const float* x, int64_t n, uint16_t* out) {
   }
 }
 
+// Twelve independent chains of vpdpbusd, each in a register of its own (an array would be stored every round).
+int32_t int8_peak(int64_t rounds) {
+  const __m512i a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(-5), zero = _mm512_setzero_si512();
+  __m512i s0 = zero, s1 = zero, s2 = zero, s3 = zero, s4 = zero, s5 = zero;
+  __m512i s6 = zero, s7 = zero, s8 = zero, s9 = zero, s10 = zero, s11 = zero;
+  for (int64_t round = 0; round < rounds; ++round) {
+    s0 = _mm512_dpbusd_epi32(s0, a, b), s1 = _mm512_dpbusd_epi32(s1, a, b), s2 = _mm512_dpbusd_epi32(s2, a, b);
+    s3 = _mm512_dpbusd_epi32(s3, a, b), s4 = _mm512_dpbusd_epi32(s4, a, b), s5 = _mm512_dpbusd_epi32(s5, a, b);
+    s6 = _mm512_dpbusd_epi32(s6, a, b), s7 = _mm512_dpbusd_epi32(s7, a, b), s8 = _mm512_dpbusd_epi32(s8, a, b);
+    s9 = _mm512_dpbusd_epi32(s9, a, b), s10 = _mm512_dpbusd_epi32(s10, a, b), s11 = _mm512_dpbusd_epi32(s11, a, b);
+    // To the compiler they are other sums now: it cannot fold the rounds.
+    __asm__ volatile("" : "+v"(s0), "+v"(s1), "+v"(s2), "+v"(s3), "+v"(s4), "+v"(s5));
+    __asm__ volatile("" : "+v"(s6), "+v"(s7), "+v"(s8), "+v"(s9), "+v"(s10), "+v"(s11));
+  }
+  const __m512i sums[12] = {s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11};
+  __m512i all = zero;
+  for (const __m512i sum : sums) all = _mm512_add_epi32(all, sum);
+  return _mm512_reduce_add_epi32(all);
+}
+
 // Adds the 16 floats to 16 double sums.
 inline void add_double(__m512d (&sums)[2], __m512 x) {
   sums[0] = _mm512_add_pd(sums[0], _mm512_cvtps_pd(_mm512_castps512_ps256(x)));
@@ -298,6 +318,7 @@ constexpr KernelSet kKernels = {
     .attention_scores_bf16 = scores_bf16<WidenedPairs>,
     .attention_values_bf16 = values_bf16<WidenedPairs>,
     .to_bf16 = to_bf16,
+    .int8_peak = int8_peak,
     .exp_sum = exp_sum,
     .exp_sum_weighted = exp_sum_weighted,
 };

@@ -175,6 +175,13 @@ void attention_values_bf16(const uint16_t* const* weights, int64_t rows, const u
   }
 }
 
+int32_t int8_peak(int64_t rounds) {
+  volatile int8_t a = 3, b = -5;
+  int32_t sum = 0;
+  for (int64_t i = 0; i < rounds * kPeakProducts; ++i) sum += int32_t{a} * b;
+  return sum;
+}
+
 double exp_sum_weighted(const float* x, int64_t n, float max, double* weighted) {
   double sum = 0, sum_weighted = 0;
   for (int64_t i = 0; i < n; ++i) {
@@ -211,6 +218,7 @@ const KernelSet kKernels = {
     .attention_scores_bf16 = attention_scores_bf16,
     .attention_values_bf16 = attention_values_bf16,
     .to_bf16 = to_bf16,
+    .int8_peak = int8_peak,
     .exp_sum = exp_sum,
     .exp_sum_weighted = exp_sum_weighted,
 };
