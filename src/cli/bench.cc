@@ -13,7 +13,7 @@ namespace pent::cli {
 namespace {
 
 struct Arguments {
-  std::string what;
+  std::string what, weights = "q8";
   ModelOptions model;
   bool json = false;
   int rounds = 5;
@@ -39,13 +39,16 @@ void print_limits(const Json& limits) {
 
 // Each part prints its figures as it measures them, unless --json wants them at the end.
 Json bench_kernels(const Arguments& args, ThreadPool& pool, const MachineLimits& limits) {
+  using Format = kernels::PackedMatrix::Format;
+  const Format format = args.weights == "q4" ? Format::kQ4 : Format::kQ8;
   Json out = Json::array();
   if (!args.json)
-    fmt::print("{:<16}{:>12}{:>6}{:>12}{:>10}{:>10}\n", "int8 product", "n x k", "rows", "us", "of int8", "of roof");
+    fmt::print("{:<16}{:>12}{:>6}{:>12}{:>10}{:>10}\n", args.weights + " product", "n x k", "rows", "us", "of int8",
+               "of roof");
   std::map<int64_t, std::pair<double, double>> sums;  // rows: operations, seconds
   for (const MatmulShape& shape : published_shapes()) {
     for (const int64_t rows : {1, 2, 4, 8, 64, 256, 512}) {
-      const MatmulSpeed speed = time_matmul(pool, limits, shape, rows, /*beyond_cache=*/rows <= 8, args.rounds);
+      const MatmulSpeed speed = time_matmul(pool, limits, format, shape, rows, /*beyond_cache=*/rows <= 8, args.rounds);
       sums[rows].first += 2.0 * static_cast<double>(rows * shape.n * shape.k);
       sums[rows].second += speed.seconds;
       out.push_back({{"model", shape.model},
@@ -179,6 +182,7 @@ int run(const Arguments& args) {
     PassTimes times;
     Model model =
         load_model(args.model.model, embedded_models(), pool, {.times = &times, .precise = args.model.precise});
+    // As if all were int8; 4-bit blocks are fewer bytes, and the share then may pass 1.
     const double weight_bytes =
         static_cast<double>(model.denoiser->spec().parameters()) * (args.model.precise ? 4 : 1 + 4.0 / 32);
     facts["model"] = model.name;
@@ -203,6 +207,7 @@ Action define_bench(CommandLine& line) {
   add_model_options(line, args->model);
   line.flag("--json", args->json, "one JSON document");
   line.option("--rounds", args->rounds, "timings of each, of which the median counts").range(1, 1000).show_default();
+  line.option("--weights", args->weights, "kernels: q8, or q4").words({"q8", "q4"}).show_default();
   line.option("--prefix", args->prefix, "rows: cached positions before the first row").range(0, 1 << 20).show_default();
   line.option("--rows", args->rows, "rows: up to so many").range(1, 1 << 16).show_default();
   line.option("--canvas", args->canvas, "rows, denoise: cells").range(1, 1 << 20).show_default();

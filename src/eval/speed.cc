@@ -59,8 +59,18 @@ std::vector<float> random_floats(int64_t count, uint64_t seed) {
   return values;
 }
 
-kernels::PackedMatrix random_matrix(ThreadPool& pool, int64_t n, int64_t k) {
-  kernels::PackedMatrix matrix(kernels::PackedMatrix::Format::kQ8, n, k);
+using kernels::PackedMatrix;
+
+PackedMatrix random_matrix(ThreadPool& pool, PackedMatrix::Format format, int64_t n, int64_t k) {
+  PackedMatrix matrix(format, n, k);
+  if (format == PackedMatrix::Format::kQ4) {
+    uint8_t values[kernels::kGroup];
+    for (uint8_t i = 0; i < kernels::kGroup; ++i) values[i] = i * 7 % 16;
+    constexpr uint16_t kScale = 0x2000, kMinimum = 0xA800;  // 2^-7 and -2^-5 in float16
+    for (int64_t row = 0; row < n; ++row)
+      for (int64_t group = 0; group < matrix.groups(); ++group) matrix.pack_group(row, group, kScale, kMinimum, values);
+    return matrix;
+  }
   const std::vector<float> rows = random_floats(kernels::kPanel * k, 1);
   pool.parallel_for(matrix.panels(), 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t panel = begin; panel < end; ++panel)
@@ -168,20 +178,20 @@ const std::vector<MatmulShape>& published_shapes() {
   return kShapes;
 }
 
-MatmulSpeed time_matmul(ThreadPool& pool, const MachineLimits& limits, const MatmulShape& shape, int64_t rows,
-                        bool beyond_cache, int rounds) {
+MatmulSpeed time_matmul(ThreadPool& pool, const MachineLimits& limits, PackedMatrix::Format format,
+                        const MatmulShape& shape, int64_t rows, bool beyond_cache, int rounds) {
   const Machine machine = {kernels::active_kernel_set(), pool, /*precise=*/false};
-  const int64_t bytes = kernels::PackedMatrix::bytes_needed(kernels::PackedMatrix::Format::kQ8, shape.n, shape.k);
+  const int64_t bytes = PackedMatrix::bytes_needed(format, shape.n, shape.k);
   constexpr int64_t kBeyondCache = int64_t{256} << 20;
   const int64_t copies = beyond_cache ? std::max<int64_t>(2, (kBeyondCache + bytes - 1) / bytes) : 1;
-  std::vector<kernels::PackedMatrix> matrices;
-  for (int64_t i = 0; i < copies; ++i) matrices.push_back(random_matrix(pool, shape.n, shape.k));
+  std::vector<PackedMatrix> matrices;
+  for (int64_t i = 0; i < copies; ++i) matrices.push_back(random_matrix(pool, format, shape.n, shape.k));
   Activations in;
   in.resize(rows, shape.k, /*quantize=*/true);
   const std::vector<float> x = random_floats(rows * shape.k, 2);
   std::copy(x.begin(), x.end(), in.values.begin());
   std::vector<float> out(static_cast<size_t>(rows * shape.n));
-  const auto multiply = [&](const kernels::PackedMatrix& matrix) {
+  const auto multiply = [&](const PackedMatrix& matrix) {
     pool.parallel_for(rows, 8, [&](int64_t begin, int64_t end, int) {
       for (int64_t row = begin; row < end; ++row) machine.finish_row(in, row);
     });

@@ -37,8 +37,8 @@ struct MatmulSpeed {
   double roof_share = 0;  // of the lesser of that and reading the weights once
 };
 // beyond_cache: takes turns over so many copies of the weights that they come from memory.
-MatmulSpeed time_matmul(ThreadPool& pool, const MachineLimits& limits, const MatmulShape& shape, int64_t rows,
-                        bool beyond_cache, int rounds);
+MatmulSpeed time_matmul(ThreadPool& pool, const MachineLimits& limits, kernels::PackedMatrix::Format format,
+                        const MatmulShape& shape, int64_t rows, bool beyond_cache, int rounds);
 
 // T(rows): one forward of so many rows of one sequence over `prefix` cached slots, all of them asked for.
 struct RowCost {

@@ -54,7 +54,34 @@ void convert(const std::byte* from, int64_t count, float* out) {
   for (int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(load<T>(from + i * sizeof(T)));
 }
 
+// The float16 that is -8 times another: three up in the exponent, exact.
+uint16_t minus_eight_times(uint16_t x) {
+  const uint32_t sign = (x & 0x8000u) ^ 0x8000u, exponent = x >> 10 & 31, fraction = x & 0x3FF;
+  if (exponent == 31) return static_cast<uint16_t>(sign | (x & 0x7FFF));
+  if (exponent > 0) return static_cast<uint16_t>(sign | (exponent > 27 ? 0x7C00u : (exponent + 3) << 10 | fraction));
+  uint32_t value = fraction << 3;  // in units of the smallest subnormal; below 2048 they are the bits themselves
+  uint32_t shifts = 0;
+  for (; value >= 2048; value >>= 1) ++shifts;
+  return static_cast<uint16_t>(sign | ((shifts << 10) + value));
+}
+
 }  // namespace
+
+FourBitBlock read_four_bit_block(const TensorView& tensor, int64_t row, int64_t block) {
+  PENT_CHECK(is_four_bit(tensor.dtype));
+  const int64_t block_bytes = dtype_info(tensor.dtype).block_bytes;
+  const std::byte* from = tensor.bytes.data() + (row * (tensor.cols() / kBlock) + block) * block_bytes;
+  FourBitBlock out;
+  out.scale = load<uint16_t>(from);
+  out.minimum = tensor.dtype == DType::kQ4_1 ? load<uint16_t>(from + 2) : minus_eight_times(out.scale);
+  const std::byte* pairs = from + block_bytes - kBlock / 2;
+  for (int j = 0; j < kBlock / 2; ++j) {
+    const int pair = load<uint8_t>(pairs + j);
+    out.values[j] = static_cast<uint8_t>(pair & 15);
+    out.values[j + kBlock / 2] = static_cast<uint8_t>(pair >> 4);
+  }
+  return out;
+}
 
 void dequantize_rows(const TensorView& tensor, int64_t row_begin, int64_t row_end, float* out) {
   const DTypeInfo& info = dtype_info(tensor.dtype);

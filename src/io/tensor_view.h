@@ -36,6 +36,15 @@ struct TensorView {
 // Rows [row_begin, row_end) as float32, bit for bit what the format's reference gives. out has (row_end-row_begin)*cols.
 void dequantize_rows(const TensorView& tensor, int64_t row_begin, int64_t row_end, float* out);
 
+// A block of a 4-bit format as it is stored: element i = scale * values[i] + minimum, both float16 bits.
+struct FourBitBlock {
+  uint16_t scale, minimum;
+  uint8_t values[32];  // 0 … 15
+};
+inline bool is_four_bit(DType type) { return type == DType::kQ4_0 || type == DType::kQ4_1; }
+// Block `block` of a row of such a tensor. Q4_0's minimum is -8 times its scale: infinite where float16 cannot hold that.
+FourBitBlock read_four_bit_block(const TensorView& tensor, int64_t row, int64_t block);
+
 float f16_to_f32(uint16_t bits);
 float bf16_to_f32(uint16_t bits);
 uint16_t f32_to_bf16(float value);  // round to nearest even; NaN stays a quiet NaN

@@ -10,6 +10,9 @@ namespace pent::kernels {
 PackedMatrix::PackedMatrix(Format format, int64_t n, int64_t k) : format_(format), n_(n), k_(k) {
   if (format == Format::kF32) {
     floats_.resize(panels() * k * kPanel);
+  } else if (format == Format::kQ4) {
+    halves_.resize(panels() * groups() * 2 * kPanel);
+    bytes_.resize(panels() * groups() * kGroup * kPanel / 2);
   } else {
     floats_.resize(panels() * groups() * kPanel);
     bytes_.resize(panels() * groups() * kGroup * kPanel, 128);
@@ -18,7 +21,8 @@ PackedMatrix::PackedMatrix(Format format, int64_t n, int64_t k) : format_(format
 
 int64_t PackedMatrix::bytes_needed(Format format, int64_t n, int64_t k) {
   const int64_t panels = (n + kPanel - 1) / kPanel, groups = (k + kGroup - 1) / kGroup;
-  return format == Format::kF32 ? panels * kPanel * k * 4 : panels * kPanel * groups * (kGroup + 4);
+  if (format == Format::kF32) return panels * kPanel * k * 4;
+  return panels * kPanel * groups * (format == Format::kQ8 ? kGroup + 4 : kGroup / 2 + 4);
 }
 
 void PackedMatrix::pack_panel(int64_t panel, const float* rows, int64_t count) {
@@ -48,6 +52,16 @@ void PackedMatrix::pack_panel(int64_t panel, const float* rows, int64_t count) {
   }
 }
 
+void PackedMatrix::pack_group(int64_t row, int64_t group, uint16_t scale, uint16_t minimum, const uint8_t* values) {
+  const int64_t block = row / kPanel * groups() + group, column = row % kPanel;
+  halves_[block * 2 * kPanel + column] = scale;
+  halves_[(block * 2 + 1) * kPanel + column] = minimum;
+  constexpr int64_t kHalf = kPanel / 2;
+  uint8_t* out = bytes_.data() + block * kGroup * kHalf + column % kHalf * 4;
+  const int shift = column < kHalf ? 0 : 4;
+  for (int64_t i = 0; i < kGroup; ++i) out[i / 4 * kHalf * 4 + i % 4] |= static_cast<uint8_t>(values[i] << shift);
+}
+
 void QuantizedRows::resize(int64_t rows, int64_t k) {
   groups = (k + kGroup - 1) / kGroup;
   const auto grow = [](auto& vector, int64_t size) {
@@ -56,6 +70,7 @@ void QuantizedRows::resize(int64_t rows, int64_t k) {
   grow(values, rows * groups * kGroup);
   grow(scales, rows * groups);
   grow(offsets, rows * groups);
+  grow(sums, rows * groups);
 }
 
 }  // namespace pent::kernels

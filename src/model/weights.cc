@@ -55,14 +55,27 @@ class Loader {
   int64_t q_rows() const { return int64_t{spec_.n_heads} * spec_.head_dim; }
   int64_t kv_rows() const { return int64_t{spec_.n_kv_heads} * spec_.head_dim; }
 
+  // How the parts of a matrix are packed: 4-bit blocks as they are, everything else as the caller wants it.
+  PackedMatrix::Format format_of(const std::vector<const TensorView*>& parts) const {
+    const bool four_bit = std::all_of(
+        parts.begin(), parts.end(), [](const TensorView* part) { return part != nullptr && is_four_bit(part->dtype); });
+    return format_ == PackedMatrix::Format::kQ8 && four_bit ? PackedMatrix::Format::kQ4 : format_;
+  }
+
+  // By the formats of layer 0. What is missing is complained of when it is looked for.
   double bytes_needed() const {
     const int64_t d = spec_.d_model;
-    const auto bytes = [&](int64_t n, int64_t k) {
-      return static_cast<double>(PackedMatrix::bytes_needed(format_, n, k));
+    const auto bytes = [&](const std::vector<std::string>& patterns, int64_t n, int64_t k) {
+      std::vector<const TensorView*> parts;
+      for (const std::string& pattern : patterns)
+        parts.push_back(files_.weights->find(fmt::format(fmt::runtime(pattern), 0)));
+      return static_cast<double>(PackedMatrix::bytes_needed(format_of(parts), n, k));
     };
-    return bytes(spec_.vocab_size, d) +
-           spec_.n_layers * (bytes(q_rows() + 2 * kv_rows(), d) + bytes(d, q_rows()) +
-                             bytes(2 * int64_t{spec_.ffn_dim}, d) + bytes(d, spec_.ffn_dim));
+    return bytes({spec_.tied_head ? names_.embedding : names_.head}, spec_.vocab_size, d) +
+           spec_.n_layers *
+               (bytes({names_.q, names_.k, names_.v}, q_rows() + 2 * kv_rows(), d) +
+                bytes({names_.attn_out}, d, q_rows()) + bytes({names_.gate, names_.up}, 2 * int64_t{spec_.ffn_dim}, d) +
+                bytes({names_.down}, d, spec_.ffn_dim));
   }
 
   BlockWeights load_block(int layer) {
@@ -143,7 +156,9 @@ class Loader {
     const int64_t k = parts.front().tensor->cols();
     int64_t n = 0;
     for (const MatrixPart& part : parts) n += part.tensor->rows();
-    PackedMatrix matrix(format_, n, k);
+    std::vector<const TensorView*> tensors;
+    for (const MatrixPart& part : parts) tensors.push_back(part.tensor);
+    PackedMatrix matrix(format_of(tensors), n, k);
     pool_.parallel_for(matrix.panels(), 1, [&](int64_t begin, int64_t end, int) {
       std::vector<float> rows(kernels::kPanel * k);
       for (int64_t panel = begin; panel < end; ++panel) {
@@ -153,12 +168,27 @@ class Loader {
           const MatrixPart* part = parts.data();
           for (; row >= part->tensor->rows(); ++part) row -= part->tensor->rows();
           const int64_t source = part->source_row(row);
-          read_rows(*part->tensor, source, source + 1, rows.data() + i * k);
+          if (matrix.format() == PackedMatrix::Format::kQ4) {
+            pack_four_bit_row(*part->tensor, source, first + i, matrix);
+          } else {
+            read_rows(*part->tensor, source, source + 1, rows.data() + i * k);
+          }
         }
-        matrix.pack_panel(panel, rows.data(), count);
+        if (matrix.format() != PackedMatrix::Format::kQ4) matrix.pack_panel(panel, rows.data(), count);
       }
     });
     return matrix;
+  }
+
+  void pack_four_bit_row(const TensorView& tensor, int64_t source, int64_t row, PackedMatrix& matrix) const {
+    for (int64_t group = 0; group < matrix.groups(); ++group) {
+      const FourBitBlock block = read_four_bit_block(tensor, source, group);
+      if (!std::isfinite(f16_to_f32(block.scale)) || !std::isfinite(f16_to_f32(block.minimum))) {
+        throw error(ErrorKind::kCorrupt, "{}: tensor '{}' holds a value that is not finite (row {}, column {})",
+                    files_.weights->describe(), tensor.name, source, group * kernels::kGroup);
+      }
+      matrix.pack_group(row, group, block.scale, block.minimum, block.values);
+    }
   }
 
   const ModelFiles& files_;

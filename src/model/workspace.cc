@@ -17,10 +17,16 @@ void Machine::matmul(const kernels::PackedMatrix& w, Activations& in, int64_t ro
       const int64_t panel_end = std::min(panels, panel + end - begin);
       const kernels::MatmulRange range = {block * kRowBlock, std::min(rows, (block + 1) * kRowBlock), panel, panel_end,
                                           add};
-      if (precise) {
-        kernels.matmul_f32(w.f32(), in.values.data(), in.width, out, w.n(), range);
-      } else {
-        kernels.matmul_q8(w.q8(), in.quantized.view(), out, w.n(), range);
+      switch (w.format()) {
+        case kernels::PackedMatrix::Format::kF32:
+          kernels.matmul_f32(w.f32(), in.values.data(), in.width, out, w.n(), range);
+          break;
+        case kernels::PackedMatrix::Format::kQ8:
+          kernels.matmul_q8(w.q8(), in.quantized.view(), out, w.n(), range);
+          break;
+        case kernels::PackedMatrix::Format::kQ4:
+          kernels.matmul_q4(w.q4(), in.quantized.view(), out, w.n(), range);
+          break;
       }
       begin += panel_end - panel;
     }

@@ -10,7 +10,9 @@
 namespace pent::kernels::avx2 {
 namespace {
 
-bool supported() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+bool supported() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
 
 void quantize_row(const float* x, int64_t k, const RowsQ8& out, int64_t row) {
   const __m256i magnitude = _mm256_set1_epi32(0x7FFFFFFF);
@@ -40,6 +42,7 @@ void quantize_row(const float* x, int64_t k, const RowsQ8& out, int64_t row) {
     out.scales[row * out.groups + group] = largest / 127.0f;
     out.offsets[row * out.groups + group] =
         _mm_cvtsi128_si32(_mm_slli_epi32(_mm_sub_epi32(_mm_setzero_si128(), sum), 7));
+    out.sums[row * out.groups + group] = largest / 127.0f * static_cast<float>(_mm_cvtsi128_si32(sum));
   }
 }
 
@@ -342,6 +345,7 @@ const KernelSet kKernels = {
     .supported = supported,
     .matmul_f32 = matmul_f32,
     .matmul_q8 = matmul_q8,
+    .matmul_q4 = matmul_q4,
     .quantize_row = quantize_row,
     .rmsnorm = rmsnorm,
     .rope = rope,

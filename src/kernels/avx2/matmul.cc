@@ -94,6 +94,51 @@ void tile_q8(const uint8_t* weights, const float* scales, int64_t groups, const 
   store_tile<R>(sums, to);
 }
 
+// Columns [half * 16, …) of the panel: the low or the high halves of its bytes. Weights of at most 15 cannot saturate.
+template <int R>
+void tile_q4(const uint8_t* weights, const uint16_t* scales, int64_t half, int64_t groups, const int8_t* values,
+             const float* row_scales, const float* row_sums, const TileOut& to) {
+  const __m256i low = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
+  __m256 sums[R][2];
+#pragma GCC unroll 3
+  for (int r = 0; r < R; ++r) sums[r][0] = sums[r][1] = _mm256_setzero_ps();
+  for (int64_t group = 0; group < groups; ++group) {
+    __m256i dots[R][2];
+#pragma GCC unroll 3
+    for (int r = 0; r < R; ++r) dots[r][0] = dots[r][1] = _mm256_setzero_si256();
+    for (int step = 0; step < kGroup / 4; ++step) {
+      const __m256i* at = reinterpret_cast<const __m256i*>(weights + step * kPanel * 2);
+      const __m128i shift = _mm_cvtsi32_si128(int(half * 4));
+      const __m256i w0 = _mm256_and_si256(_mm256_srl_epi16(_mm256_loadu_si256(at), shift), low);
+      const __m256i w1 = _mm256_and_si256(_mm256_srl_epi16(_mm256_loadu_si256(at + 1), shift), low);
+#pragma GCC unroll 3
+      for (int r = 0; r < R; ++r) {
+        int32_t word;
+        memcpy(&word, values + (r * groups + group) * kGroup + step * 4, 4);
+        const __m256i value = _mm256_set1_epi32(word);
+        dots[r][0] = _mm256_add_epi32(dots[r][0], _mm256_madd_epi16(_mm256_maddubs_epi16(w0, value), ones));
+        dots[r][1] = _mm256_add_epi32(dots[r][1], _mm256_madd_epi16(_mm256_maddubs_epi16(w1, value), ones));
+      }
+    }
+    const auto halves = [&](int64_t from) {
+      return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales + half * kHalf + from)));
+    };
+    const __m256 scale0 = halves(0), scale1 = halves(8), minimum0 = halves(kPanel), minimum1 = halves(kPanel + 8);
+#pragma GCC unroll 3
+    for (int r = 0; r < R; ++r) {
+      const __m256 row_scale = _mm256_set1_ps(row_scales[r * groups + group]);
+      const __m256 row_sum = _mm256_set1_ps(row_sums[r * groups + group]);
+      sums[r][0] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dots[r][0]), _mm256_mul_ps(row_scale, scale0), sums[r][0]);
+      sums[r][1] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dots[r][1]), _mm256_mul_ps(row_scale, scale1), sums[r][1]);
+      sums[r][0] = _mm256_fmadd_ps(row_sum, minimum0, sums[r][0]);
+      sums[r][1] = _mm256_fmadd_ps(row_sum, minimum1, sums[r][1]);
+    }
+    weights += kGroup * kPanel / 2;
+    scales += 2 * kPanel;
+  }
+  store_tile<R>(sums, to);
+}
+
 }  // namespace
 
 void matmul_f32(const MatrixF32& w, const float* x, int64_t x_stride, float* out, int64_t out_stride,
@@ -127,6 +172,24 @@ void matmul_q8(const MatrixQ8& w, const RowsQ8& x, float* out, int64_t out_strid
         case 1: tile_q8<1>(weights, scales, w.groups, values, row_scales, to); break;
         case 2: tile_q8<2>(weights, scales, w.groups, values, row_scales, to); break;
         default: tile_q8<kRowsQ8>(weights, scales, w.groups, values, row_scales, to);
+      }
+    }
+  }
+}
+
+void matmul_q4(const MatrixQ4& w, const RowsQ8& x, float* out, int64_t out_stride, const MatmulRange& range) {
+  for (int64_t half = range.panel_begin * 2; half < range.panel_end * 2; ++half) {
+    const uint8_t* weights = w.values + half / 2 * w.groups * kGroup * kPanel / 2;
+    const uint16_t* scales = w.scales + half / 2 * w.groups * 2 * kPanel;
+    for (int64_t row = range.row_begin; row < range.row_end; row += kRowsQ8) {
+      const int8_t* values = x.values + row * x.groups * kGroup;
+      const float* row_scales = x.scales + row * x.groups;
+      const float* row_sums = x.sums + row * x.groups;
+      const TileOut to = {out + row * out_stride + half * kHalf, out_stride, w.n - half * kHalf, range.add};
+      switch (range.row_end - row) {
+        case 1: tile_q4<1>(weights, scales, half % 2, w.groups, values, row_scales, row_sums, to); break;
+        case 2: tile_q4<2>(weights, scales, half % 2, w.groups, values, row_scales, row_sums, to); break;
+        default: tile_q4<kRowsQ8>(weights, scales, half % 2, w.groups, values, row_scales, row_sums, to);
       }
     }
   }

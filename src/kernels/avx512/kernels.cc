@@ -55,10 +55,11 @@ void quantize_row(const float* x, int64_t k, const RowsQ8& out, int64_t row) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtsepi32_epi8(q_low));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 16), _mm512_cvtsepi32_epi8(q_high));
     out.scales[row * out.groups + group] = largest / 127.0f;
+    const __m512i sums = _mm512_add_epi32(q_low, q_high);
     // -128 * sum, term by term: vectors wrap where a group is not finite.
-    const __m512i sums =
-        _mm512_slli_epi32(_mm512_sub_epi32(_mm512_setzero_si512(), _mm512_add_epi32(q_low, q_high)), 7);
-    out.offsets[row * out.groups + group] = _mm512_reduce_add_epi32(sums);
+    const __m512i offsets = _mm512_slli_epi32(_mm512_sub_epi32(_mm512_setzero_si512(), sums), 7);
+    out.offsets[row * out.groups + group] = _mm512_reduce_add_epi32(offsets);
+    out.sums[row * out.groups + group] = largest / 127.0f * static_cast<float>(_mm512_reduce_add_epi32(sums));
   }
 }
 
@@ -308,6 +309,7 @@ constexpr KernelSet kKernels = {
     .supported = supported,
     .matmul_f32 = matmul_f32,
     .matmul_q8 = matmul_q8,
+    .matmul_q4 = matmul_q4,
     .quantize_row = quantize_row,
     .rmsnorm = rmsnorm,
     .rope = rope,

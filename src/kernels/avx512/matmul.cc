@@ -99,6 +99,48 @@ void tile_q8(const uint8_t* weights, const float* scales, int64_t groups, const 
   store_tile<R>(sums, to);
 }
 
+// scales: this panel's, then its minima. row_sums: of the tile's first row.
+template <int R>
+void tile_q4(const uint8_t* weights, const uint16_t* scales, int64_t groups, const int8_t* values,
+             const float* row_scales, const float* row_sums, const TileOut& to) {
+  const __m512i low = _mm512_set1_epi8(15);
+  __m512 sums[R][2];
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) sums[r][0] = sums[r][1] = _mm512_setzero_ps();
+  for (int64_t group = 0; group < groups; ++group) {
+    __m512i dots[R][2];
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) dots[r][0] = dots[r][1] = _mm512_setzero_si512();
+#pragma GCC unroll 8
+    for (int step = 0; step < kGroup / 4; ++step) {
+      const __m512i both = _mm512_loadu_si512(weights + step * kPanel * 2);
+      const __m512i w0 = _mm512_and_si512(both, low), w1 = _mm512_and_si512(_mm512_srli_epi16(both, 4), low);
+#pragma GCC unroll 8
+      for (int r = 0; r < R; ++r) {
+        const __m512i value = broadcast4(values + (r * groups + group) * kGroup + step * 4);
+        dots[r][0] = _mm512_dpbusd_epi32(dots[r][0], w0, value);
+        dots[r][1] = _mm512_dpbusd_epi32(dots[r][1], w1, value);
+      }
+    }
+    const auto halves = [&](int64_t at) {
+      return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(scales + at)));
+    };
+    const __m512 scale0 = halves(0), scale1 = halves(16), minimum0 = halves(32), minimum1 = halves(48);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const __m512 row_scale = _mm512_set1_ps(row_scales[r * groups + group]);
+      const __m512 row_sum = _mm512_set1_ps(row_sums[r * groups + group]);
+      sums[r][0] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][0]), _mm512_mul_ps(row_scale, scale0), sums[r][0]);
+      sums[r][1] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][1]), _mm512_mul_ps(row_scale, scale1), sums[r][1]);
+      sums[r][0] = _mm512_fmadd_ps(row_sum, minimum0, sums[r][0]);
+      sums[r][1] = _mm512_fmadd_ps(row_sum, minimum1, sums[r][1]);
+    }
+    weights += kGroup * kPanel / 2;
+    scales += 2 * kPanel;
+  }
+  store_tile<R>(sums, to);
+}
+
 }  // namespace
 
 void matmul_f32(const MatrixF32& w, const float* x, int64_t x_stride, float* out, int64_t out_stride,
@@ -138,6 +180,27 @@ void matmul_q8(const MatrixQ8& w, const RowsQ8& x, float* out, int64_t out_strid
         case 4: tile_q8<4>(weights, scales, w.groups, values, row_scales, offsets, to); break;
         case 5: tile_q8<5>(weights, scales, w.groups, values, row_scales, offsets, to); break;
         default: tile_q8<kRowsQ8>(weights, scales, w.groups, values, row_scales, offsets, to);
+      }
+    }
+  }
+}
+
+void matmul_q4(const MatrixQ4& w, const RowsQ8& x, float* out, int64_t out_stride, const MatmulRange& range) {
+  for (int64_t panel = range.panel_begin; panel < range.panel_end; ++panel) {
+    const uint8_t* weights = w.values + panel * w.groups * kGroup * kPanel / 2;
+    const uint16_t* scales = w.scales + panel * w.groups * 2 * kPanel;
+    for (int64_t row = range.row_begin; row < range.row_end; row += kRowsQ8) {
+      const int8_t* values = x.values + row * x.groups * kGroup;
+      const float* row_scales = x.scales + row * x.groups;
+      const float* row_sums = x.sums + row * x.groups;
+      const TileOut to = {out + row * out_stride + panel * kPanel, out_stride, w.n - panel * kPanel, range.add};
+      switch (range.row_end - row) {
+        case 1: tile_q4<1>(weights, scales, w.groups, values, row_scales, row_sums, to); break;
+        case 2: tile_q4<2>(weights, scales, w.groups, values, row_scales, row_sums, to); break;
+        case 3: tile_q4<3>(weights, scales, w.groups, values, row_scales, row_sums, to); break;
+        case 4: tile_q4<4>(weights, scales, w.groups, values, row_scales, row_sums, to); break;
+        case 5: tile_q4<5>(weights, scales, w.groups, values, row_scales, row_sums, to); break;
+        default: tile_q4<kRowsQ8>(weights, scales, w.groups, values, row_scales, row_sums, to);
       }
     }
   }

@@ -52,6 +52,29 @@ TEST(Dequantize, LowNibblesComeFirst) {
   }
 }
 
+// Every float16 as the scale of a block, subnormal, negative and infinite ones too.
+TEST(Dequantize, FourBitBlocksAreTheSameNumbers) {
+  for (const DType dtype : {DType::kQ4_0, DType::kQ4_1}) {
+    for (uint32_t scale = 0; scale < 0x10000; scale += 7) {
+      std::vector<uint8_t> stored{static_cast<uint8_t>(scale), static_cast<uint8_t>(scale >> 8)};
+      if (dtype == DType::kQ4_1) stored.insert(stored.end(), {0x12, static_cast<uint8_t>(0x80 | scale % 0x70)});
+      for (uint32_t j = 0; j < 16; ++j) stored.push_back(static_cast<uint8_t>(scale * 31 + j * 17));
+      const TensorView tensor{.name = "q", .dtype = dtype, .shape = {32}, .bytes = std::as_bytes(std::span(stored))};
+      std::vector<float> values(32);
+      dequantize_rows(tensor, 0, 1, values.data());
+      const FourBitBlock block = read_four_bit_block(tensor, 0, 0);
+      ASSERT_EQ(block.scale, scale);
+      const float d = f16_to_f32(block.scale), m = f16_to_f32(block.minimum);
+      if (dtype == DType::kQ4_0 && (!std::isfinite(d) || std::fabs(d) >= 8192)) {
+        EXPECT_FALSE(std::isfinite(m)) << scale;
+      } else if (std::isfinite(d)) {
+        for (int i = 0; i < 32; ++i)
+          ASSERT_EQ(static_cast<float>(block.values[i]) * d + m, values[i]) << scale << ", " << i;
+      }
+    }
+  }
+}
+
 template <typename T>
 std::vector<float> converted(DType dtype, const std::vector<T>& stored) {
   std::vector<float> values(stored.size());

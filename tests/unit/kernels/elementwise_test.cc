@@ -27,6 +27,9 @@ TEST_P(ElementwiseKernels, QuantisedRowsAreTheScalarOnesBitForBit) {
     EXPECT_EQ(a.values, b.values) << k;
     EXPECT_EQ(a.scales, b.scales) << k;
     EXPECT_EQ(a.offsets, b.offsets) << k;
+    EXPECT_EQ(a.sums, b.sums) << k;
+    for (size_t i = 0; i < a.sums.size(); ++i)
+      EXPECT_EQ(a.sums[i], a.scales[i] * static_cast<float>(a.offsets[i] / -128)) << k;
   }
 }
 

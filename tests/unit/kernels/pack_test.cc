@@ -50,6 +50,7 @@ TEST(PackedMatrix, PaddingIsZero) {
 TEST(PackedMatrix, BytesNeededCoverTheStorage) {
   EXPECT_EQ(PackedMatrix::bytes_needed(PackedMatrix::Format::kF32, 33, 10), 64 * 10 * 4);
   EXPECT_EQ(PackedMatrix::bytes_needed(PackedMatrix::Format::kQ8, 33, 33), 64 * 2 * 36);
+  EXPECT_EQ(PackedMatrix::bytes_needed(PackedMatrix::Format::kQ4, 33, 64), 64 * 2 * 20);
 }
 
 TEST(KernelSets, ScalarComesFirstAndIsAlwaysSupported) {

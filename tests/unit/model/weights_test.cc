@@ -110,9 +110,9 @@ Edited editable(const std::string& family) {
   return edited;
 }
 
-std::vector<float> logits_of(const ModelFiles& files) {
+std::vector<float> logits_of(const ModelFiles& files, bool precise = true) {
   ThreadPool pool(1);
-  const auto denoiser = load_native(files, pool, {.precise = true});
+  const auto denoiser = load_native(files, pool, {.precise = precise});
   const int32_t sequence = denoiser->open_sequence(8);
   PassPlan plan;
   plan.add_full(sequence, std::vector<int32_t>{3, 1, 4, 1, 5, 9, 2, 6});
@@ -236,6 +236,59 @@ TEST(Weights, AGgufFileGivesTheSameLogitsAsTheHfFile) {
     const Edited edited = as_gguf(family);
     EXPECT_EQ(read_spec(edited.files).family, family);
     EXPECT_EQ(logits_of(edited.files), logits_of(make_random_model(tiny_spec(family), 3))) << family;
+  }
+}
+
+// A GGUF file whose matrices are in 4-bit blocks, Q4_0 in the first layer and Q4_1 in the second, scale 1/64.
+struct FourBitModel {
+  Edited edited = as_gguf("llama");
+  std::list<std::vector<uint8_t>> stored;
+
+  FourBitModel() {
+    uint32_t state = 1;
+    for (EditableWeights::Tensor& tensor : edited.weights->tensors()) {
+      if (tensor.shape.size() != 2 || tensor.shape[1] % 32 != 0 || !tensor.name.starts_with("blk.")) continue;
+      const bool first_layer = tensor.name.starts_with("blk.0.");
+      std::vector<uint8_t>& bytes = stored.emplace_back();
+      for (int64_t block = 0; block < tensor.shape[0] * tensor.shape[1] / 32; ++block) {
+        bytes.insert(bytes.end(), {0x00, 0x24});                    // 2^-6
+        if (!first_layer) bytes.insert(bytes.end(), {0x00, 0xB0});  // -2^-3
+        for (int i = 0; i < 16; ++i)
+          bytes.push_back(static_cast<uint8_t>((state = state * 1664525 + 1013904223) >> 24));
+      }
+      tensor.view.dtype = first_layer ? DType::kQ4_0 : DType::kQ4_1;
+      tensor.view.bytes = std::as_bytes(std::span(bytes));
+    }
+  }
+};
+
+TEST(Weights, FourBitBlocksKeepTheirValues) {
+  FourBitModel model;
+  ASSERT_EQ(model.stored.size(), 2u * 6u);  // the down projection's 40 columns are no whole blocks
+  const std::vector<float> exact = logits_of(model.edited.files);
+  const std::vector<float> packed = logits_of(model.edited.files, /*precise=*/false);
+  double difference = 0, size = 0;
+  for (size_t i = 0; i < exact.size(); ++i) {
+    difference += (packed[i] - exact[i]) * (packed[i] - exact[i]);
+    size += exact[i] * exact[i];
+  }
+  EXPECT_LT(std::sqrt(difference / size), 0.02);  // what int8 activations cost
+}
+
+TEST(Weights, AFourBitScaleThatIsNotFiniteIsFoundAtLoading) {
+  for (const bool first_layer : {true, false}) {
+    FourBitModel model;
+    (first_layer ? model.stored.front() : model.stored.back())[1] = 0x7C;
+    for (const bool precise : {true, false}) {
+      try {
+        logits_of(model.edited.files, precise);
+        ADD_FAILURE() << "accepted";
+      } catch (const Error& failure) {
+        EXPECT_EQ(failure.kind(), ErrorKind::kCorrupt);
+        EXPECT_NE(std::string(failure.what()).find("not finite (row 0, column 0)"), std::string::npos)
+            << failure.what();
+      }
+    }
   }
 }
 
