@@ -8,6 +8,7 @@
 #include "cli/embedded.h"
 #include "cli/options.h"
 #include "eval/speed.h"
+#include "model/weights.h"
 
 namespace pent::cli {
 namespace {
@@ -182,9 +183,9 @@ int run(const Arguments& args) {
     PassTimes times;
     Model model =
         load_model(args.model.model, embedded_models(), pool, {.times = &times, .precise = args.model.precise});
-    // As if all were int8; 4-bit blocks are fewer bytes, and the share then may pass 1.
+    using Format = kernels::PackedMatrix::Format;
     const double weight_bytes =
-        static_cast<double>(model.denoiser->spec().parameters()) * (args.model.precise ? 4 : 1 + 4.0 / 32);
+        packed_bytes(model.files, model.denoiser->spec(), args.model.precise ? Format::kF32 : Format::kQ8);
     facts["model"] = model.name;
     if (args.what == "rows") facts["rows"] = bench_rows(args, model, times);
     if (args.what == "forward") facts["forward"] = bench_forward(args, model, limits);

@@ -3,8 +3,10 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "cli/command.h"
 #include "cli/options.h"
+#include "model/weights.h"
 #include "sample/preset.h"
 
 namespace pent::cli {
@@ -42,18 +44,16 @@ Json stored_formats(const WeightSource& weights, int64_t& bytes) {
   return formats;
 }
 
-// What a run will hold. Int8 weights carry a float32 scale for each group of 32, 4-bit ones two float16; keys and values are
-// bfloat16.
-Json memory_plan(const ModelSpec& spec, const Json& formats, int64_t stored_bytes) {
-  const auto parameters = static_cast<double>(spec.parameters());
-  const double four_bit = static_cast<double>(formats.value("Q4_0", int64_t{0}) + formats.value("Q4_1", int64_t{0}));
+// What a run will hold. Keys and values are bfloat16.
+Json memory_plan(const ModelFiles& files, const ModelSpec& spec, int64_t stored_bytes) {
+  using Format = kernels::PackedMatrix::Format;
   const int64_t kv_per_token = int64_t{2} * spec.n_layers * spec.n_kv_heads * spec.head_dim * int64_t{2};
-  return {
-      {"stored_bytes", stored_bytes},
-      {"packed_bytes", static_cast<int64_t>((parameters - four_bit) * (1 + 4.0 / 32) + four_bit * (0.5 + 4.0 / 32))},
-      {"precise_bytes", static_cast<int64_t>(parameters * 4)},
-      {"kv_bytes_per_token", kv_per_token},
-      {"kv_bytes_at_context", kv_per_token * spec.max_positions}};
+  return {{"stored_bytes", stored_bytes},
+          {"packed_bytes", static_cast<int64_t>(packed_bytes(files, spec, Format::kQ8))},
+          {"precise_bytes", static_cast<int64_t>(packed_bytes(files, spec, Format::kF32))},
+          {"kv_bytes_per_token", kv_per_token},
+          {"kv_bytes_at_context", kv_per_token * spec.max_positions},
+          {"available_bytes", available_memory_bytes()}};
 }
 
 void print_plain(const Json& facts) {
@@ -69,9 +69,11 @@ void print_plain(const Json& facts) {
   for (const auto& [format, elements] : facts["stored"].items()) {
     line("stored as", fmt::format("{} ({:.1f} M elements)", format, elements.get<double>() / 1e6));
   }
-  line("memory", fmt::format("{} packed, {} with --precise; keys and values {} a token, {} for the whole context",
-                             size("packed_bytes"), size("precise_bytes"), size("kv_bytes_per_token"),
-                             size("kv_bytes_at_context")));
+  line("memory",
+       fmt::format("{} packed, {} with --precise; keys and values {} a token, {} for the whole context; {} are "
+                   "available",
+                   size("packed_bytes"), size("precise_bytes"), size("kv_bytes_per_token"), size("kv_bytes_at_context"),
+                   size("available_bytes")));
   line("template", facts["chat_template"].get<bool>() ? "chat" : "none");
   std::string names;
   for (const Json& preset : facts["presets"]) names += (names.empty() ? "" : ", ") + preset.get<std::string>();
@@ -101,7 +103,7 @@ int run(const Arguments& args) {
                       {"shapes", shapes(spec)},
                       {"tokens", std::move(tokens)},
                       {"stored", formats},
-                      {"memory", memory_plan(spec, formats, stored_bytes)},
+                      {"memory", memory_plan(files, spec, stored_bytes)},
                       {"chat_template", !files.chat_template.empty()},
                       {"presets", std::move(names)},
                       {"default_preset", spec.default_preset}};

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <tuple>
 
 #include "base/error.h"
 
@@ -14,6 +15,25 @@ std::optional<int> get_small_int(const Json& object, const char* key, const std:
   if (!value) return std::nullopt;
   return static_cast<int>(
       std::clamp<int64_t>(*value, std::numeric_limits<int>::min(), std::numeric_limits<int>::max()));
+}
+
+// Which cell goes first, as LLaDA's files say it ("remasking") or Dream's ("alg").
+std::optional<std::string> stored_score(const Json& config, const std::string& where) {
+  constexpr std::tuple<const char*, const char*, const char*> kNames[] = {
+      {"remasking", "low_confidence", "prob"}, {"remasking", "random", "random"}, {"alg", "maskgit_plus", "prob"},
+      {"alg", "entropy", "entropy"},           {"alg", "topk_margin", "margin"},  {"alg", "origin", "random"}};
+  for (const char* key : {"remasking", "alg"}) {
+    const auto value = get_string(config, key, where);
+    if (!value) continue;
+    std::string known;
+    for (const auto& [of, name, score] : kNames) {
+      if (of != std::string_view(key)) continue;
+      if (*value == name) return score;
+      known += fmt::format("{}'{}'", known.empty() ? "" : ", ", name);
+    }
+    throw error(ErrorKind::kUnsupported, "{}: {} is '{}'; known are {}", where, key, printable(*value), known);
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -38,14 +58,8 @@ GenerationOptions with_model_defaults(const Model& model, GenerationOptions opti
   if (!model.denoiser->spec().is_diffusion()) return options;
   keep(options.block_length, get_small_int(config, "block_length", where));
   keep(options.cache, get_string(config, "cache", where));
-  // A threshold the caller chose is compared with probabilities: the file's random order does not go with it.
-  if (const auto remasking = get_string(config, "remasking", where);
-      remasking && !options.score && !options.threshold) {
-    if (*remasking != "low_confidence" && *remasking != "random")
-      throw error(ErrorKind::kUnsupported, "{}: remasking '{}' is neither 'low_confidence' nor 'random'", where,
-                  printable(*remasking));
-    options.score = *remasking == "random" ? "random" : "prob";
-  }
+  // A threshold the caller chose is compared with probabilities: the file's order does not go with it.
+  if (!options.score && !options.threshold) options.score = stored_score(config, where);
   if (!options.steps && !options.steps_per_block && !options.threshold) {
     options.threshold = get_number(config, "threshold", where);
     if (!options.threshold) options.steps = get_small_int(config, "steps", where);

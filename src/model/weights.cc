@@ -32,8 +32,24 @@ struct MatrixPart {
 
 class Loader {
  public:
-  Loader(const ModelFiles& files, const ModelSpec& spec, PackedMatrix::Format format, ThreadPool& pool)
+  Loader(const ModelFiles& files, const ModelSpec& spec, PackedMatrix::Format format, ThreadPool* pool)
       : files_(files), spec_(spec), names_(tensor_names(files, spec)), format_(format), pool_(pool) {}
+
+  // By the formats of layer 0. What is missing is complained of when it is looked for.
+  double bytes_needed() const {
+    const int64_t d = spec_.d_model;
+    const auto bytes = [&](const std::vector<std::string>& patterns, int64_t n, int64_t k) {
+      std::vector<const TensorView*> parts;
+      for (const std::string& pattern : patterns)
+        parts.push_back(files_.weights->find(fmt::format(fmt::runtime(pattern), 0)));
+      return static_cast<double>(PackedMatrix::bytes_needed(format_of(parts), n, k));
+    };
+    return bytes({spec_.tied_head ? names_.embedding : names_.head}, spec_.vocab_size, d) +
+           spec_.n_layers *
+               (bytes({names_.q, names_.k, names_.v}, q_rows() + 2 * kv_rows(), d) +
+                bytes({names_.attn_out}, d, q_rows()) + bytes({names_.gate, names_.up}, 2 * int64_t{spec_.ffn_dim}, d) +
+                bytes({names_.down}, d, spec_.ffn_dim));
+  }
 
   ModelWeights load() {
     const int64_t d = spec_.d_model;
@@ -60,22 +76,6 @@ class Loader {
     const bool four_bit = std::all_of(
         parts.begin(), parts.end(), [](const TensorView* part) { return part != nullptr && is_four_bit(part->dtype); });
     return format_ == PackedMatrix::Format::kQ8 && four_bit ? PackedMatrix::Format::kQ4 : format_;
-  }
-
-  // By the formats of layer 0. What is missing is complained of when it is looked for.
-  double bytes_needed() const {
-    const int64_t d = spec_.d_model;
-    const auto bytes = [&](const std::vector<std::string>& patterns, int64_t n, int64_t k) {
-      std::vector<const TensorView*> parts;
-      for (const std::string& pattern : patterns)
-        parts.push_back(files_.weights->find(fmt::format(fmt::runtime(pattern), 0)));
-      return static_cast<double>(PackedMatrix::bytes_needed(format_of(parts), n, k));
-    };
-    return bytes({spec_.tied_head ? names_.embedding : names_.head}, spec_.vocab_size, d) +
-           spec_.n_layers *
-               (bytes({names_.q, names_.k, names_.v}, q_rows() + 2 * kv_rows(), d) +
-                bytes({names_.attn_out}, d, q_rows()) + bytes({names_.gate, names_.up}, 2 * int64_t{spec_.ffn_dim}, d) +
-                bytes({names_.down}, d, spec_.ffn_dim));
   }
 
   BlockWeights load_block(int layer) {
@@ -139,7 +139,7 @@ class Loader {
   }
 
   void check_finite(const TensorView& tensor) const {
-    pool_.parallel_for(tensor.rows(), 256, [&](int64_t begin, int64_t end, int) {
+    pool_->parallel_for(tensor.rows(), 256, [&](int64_t begin, int64_t end, int) {
       std::vector<float> row(tensor.cols());
       for (int64_t i = begin; i < end; ++i) read_rows(tensor, i, i + 1, row.data());
     });
@@ -159,7 +159,7 @@ class Loader {
     std::vector<const TensorView*> tensors;
     for (const MatrixPart& part : parts) tensors.push_back(part.tensor);
     PackedMatrix matrix(format_of(tensors), n, k);
-    pool_.parallel_for(matrix.panels(), 1, [&](int64_t begin, int64_t end, int) {
+    pool_->parallel_for(matrix.panels(), 1, [&](int64_t begin, int64_t end, int) {
       std::vector<float> rows(kernels::kPanel * k);
       for (int64_t panel = begin; panel < end; ++panel) {
         const int64_t first = panel * kernels::kPanel, count = std::min(kernels::kPanel, n - first);
@@ -195,15 +195,19 @@ class Loader {
   const ModelSpec& spec_;
   const TensorNames& names_;
   PackedMatrix::Format format_;
-  ThreadPool& pool_;
+  ThreadPool* pool_;  // null where nothing is packed
   std::set<std::string> used_;
 };
 
 }  // namespace
 
+double packed_bytes(const ModelFiles& files, const ModelSpec& spec, PackedMatrix::Format format) {
+  return Loader(files, spec, format, nullptr).bytes_needed();
+}
+
 ModelWeights load_weights(const ModelFiles& files, const ModelSpec& spec, PackedMatrix::Format format,
                           ThreadPool& pool) {
-  return Loader(files, spec, format, pool).load();
+  return Loader(files, spec, format, &pool).load();
 }
 
 }  // namespace pent

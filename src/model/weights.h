@@ -28,7 +28,10 @@ struct ModelWeights {
   kernels::PackedMatrix head;     // [vocab_size, d_model]
 };
 
-// Throws kCorrupt naming the tensor that is missing, of the wrong shape or type, or not finite; kResourceExhausted.
+// Bytes of the packed matrices.
+double packed_bytes(const ModelFiles& files, const ModelSpec& spec, kernels::PackedMatrix::Format format);
+
+// `format`: kF32, or kQ8 where the file has no 4-bit blocks. Throws kCorrupt naming the tensor that is missing, of the wrong shape or type, or not finite; kResourceExhausted.
 ModelWeights load_weights(const ModelFiles& files, const ModelSpec& spec, kernels::PackedMatrix::Format format,
                           ThreadPool& pool);
 

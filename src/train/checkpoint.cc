@@ -83,10 +83,16 @@ Json generation_json(const ModelCard& card) {
   const auto& g = card.recipe.generation;
   Json c = {{"bos_token_id", card.special.bos}, {"eos_token_id", card.special.eos}, {"pad_token_id", card.special.eos},
             {"do_sample", g.temperature > 0},   {"temperature", g.temperature},     {"max_new_tokens", g.max_tokens}};
+  if (g.repetition_penalty != 1) c["repetition_penalty"] = g.repetition_penalty;
   if (card.spec.is_diffusion()) {
     c["block_length"] = g.block_length;
     c["steps"] = g.steps;
-    c["remasking"] = g.remasking;
+    // LLaDA's key for its two orders, Dream's for the others.
+    if (g.remasking == "entropy" || g.remasking == "margin") {
+      c["alg"] = g.remasking == "margin" ? "topk_margin" : g.remasking;
+    } else {
+      c["remasking"] = g.remasking;
+    }
     c["cache"] = g.cache;
   }
   return c;

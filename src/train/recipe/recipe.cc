@@ -117,7 +117,8 @@ void read_run(TomlSection& top, Recipe& r) {
   generation.read("steps", r.generation.steps, 1, 1 << 20);
   generation.read("max_tokens", r.generation.max_tokens, 1, 1 << 20);
   generation.read("temperature", r.generation.temperature, 0, 100);
-  generation.read("remasking", r.generation.remasking, {"low_confidence", "random"});
+  generation.read("repetition_penalty", r.generation.repetition_penalty, 0.1, 10);
+  generation.read("remasking", r.generation.remasking, {"low_confidence", "random", "entropy", "margin"});
   generation.read("cache", r.generation.cache, {"none", "prefix", "dual"});
   generation.refuse_unknown();
 }

@@ -85,8 +85,10 @@ struct Recipe {
     std::string prompt;  // what the run ends with a sample of
     int block_length = 32, steps = 128, max_tokens = 256;
     double temperature = 0.7;
-    std::string remasking = "low_confidence";  // or "random": which cells are decided first (LLaDA's two ways)
-    std::string cache = "none";                // or "prefix", "dual" (sample/cache.h)
+    double repetition_penalty = 1;
+    std::string remasking =
+        "low_confidence";        // which cells are decided first; or "random" (LLaDA), "entropy", "margin"
+    std::string cache = "none";  // or "prefix", "dual" (sample/cache.h)
   } generation;
 
   std::vector<SourceRecipe> sources;

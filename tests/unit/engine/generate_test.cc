@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "fake_model.h"
+#include "support/expect_error.h"
 
 namespace pent {
 namespace {
@@ -100,6 +101,17 @@ TEST(Generate, GenerationConfigFillsWhatIsUnsetUnlessAPresetIsNamed) {
   EXPECT_EQ(resolved_params(model, {}, 1).repetition_penalty, 1.5f);
   model.files.generation_config = {{"remasking", "random"}};
   EXPECT_EQ(resolved_params(model, {}, 1).score, ScoreKind::kRandom);
+  for (const auto& [name, score] : {std::pair{"entropy", ScoreKind::kEntropy},
+                                    {"topk_margin", ScoreKind::kMargin},
+                                    {"maskgit_plus", ScoreKind::kProbability},
+                                    {"origin", ScoreKind::kRandom}}) {
+    model.files.generation_config = {{"alg", name}};
+    EXPECT_EQ(resolved_params(model, {}, 1).score, score) << name;
+    EXPECT_EQ(resolved_params(model, {.score = "margin"}, 1).score, ScoreKind::kMargin);
+  }
+  model.files.generation_config = {{"alg", "p2"}};
+  EXPECT_ERROR(resolved_params(model, {}, 1), kUnsupported, "alg is 'p2'", "'topk_margin'");
+  model.files.generation_config = {{"remasking", "random"}};
   EXPECT_EQ(resolved_params(model, {.threshold = 0.9}, 1).score, ScoreKind::kProbability);
   model.files.generation_config = {{"max_new_tokens", 600}};
   EXPECT_EQ(generate(model, Ids(505, 1), {}).nfe, 7) << "the file's length gives way to the context";
