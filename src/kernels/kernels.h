@@ -117,6 +117,8 @@ struct KernelSet {
   // -infinity adds nothing.
   double (*exp_sum)(const float* x, int64_t n, float max);
   double (*exp_sum_weighted)(const float* x, int64_t n, float max, double* weighted);
+  // out = exp((x - max) / temperature), in double to a few units in the last place; x <= max, -infinity gives 0.
+  void (*exp_tempered)(const float* x, int64_t n, float max, float temperature, double* out);
 };
 
 // Every set this build contains, scalar first; the last supported one is the fastest.

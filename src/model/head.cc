@@ -68,13 +68,19 @@ void sort_by_token(std::vector<Candidate>& candidates) {
             [](const Candidate& a, const Candidate& b) { return a.token < b.token; });
 }
 
+double tempered_logit(float logit, const RowStats& stats, const HeadRequest& request) {
+  return (double{logit} - double{stats.max_logit}) / double{request.temperature};
+}
+
 // Tokens after min_p and top_k with weight exp((z - max) / temperature), ascending ids.
-std::vector<Candidate> tempered(std::span<const float> logits, const RowStats& stats, const HeadRequest& request) {
+std::vector<Candidate> likeliest(std::span<const float> logits, const RowStats& stats, const HeadRequest& request) {
   std::vector<Candidate> candidates;
-  constexpr double kLeast = -750;  // below, the weight is 0 in float64
-  const double least = request.min_p > 0 ? std::max(kLeast, std::log(double{request.min_p})) : kLeast;
+  const double least = request.min_p > 0 ? std::log(double{request.min_p}) : -std::numeric_limits<double>::infinity();
+  // Most tokens are far below: no division for them.
+  const double surely_less = double{stats.max_logit} + (least - 0.1) * double{request.temperature};
   const auto add = [&](int32_t token) {
-    const double shifted = (double{logits[token]} - double{stats.max_logit}) / double{request.temperature};
+    if (logits[token] < surely_less || logits[token] == kBanned) return;
+    const double shifted = tempered_logit(logits[token], stats, request);
     if (shifted >= least) candidates.push_back({token, std::exp(shifted)});
   };
   if (request.top_k > 0 && static_cast<size_t>(request.top_k) < logits.size()) {
@@ -86,9 +92,8 @@ std::vector<Candidate> tempered(std::span<const float> logits, const RowStats& s
   return candidates;
 }
 
-// Keeps the heaviest candidates (lower id among equals) whose sum first reaches top_p of the whole.
-void cut_to_mass(std::vector<Candidate>& candidates, double top_p) {
-  const double wanted = top_p * total_weight(candidates);
+// Keeps the heaviest candidates (lower id among equals) whose sum first reaches `wanted`; at least one.
+void cut_to_mass(std::vector<Candidate>& candidates, double wanted) {
   const auto lighter = [](const Candidate& a, const Candidate& b) {
     return a.weight != b.weight ? a.weight < b.weight : a.token > b.token;
   };
@@ -103,16 +108,55 @@ void cut_to_mass(std::vector<Candidate>& candidates, double top_p) {
   sort_by_token(candidates);
 }
 
-int32_t draw(std::span<const float> logits, const RowStats& stats, const HeadRequest& request, const DrawKey& key) {
-  std::vector<Candidate> candidates = tempered(logits, stats, request);
-  if (request.top_p < 1) cut_to_mass(candidates, request.top_p);
-  const double target = draw_uniform(key) * total_weight(candidates);
-  double cumulative = 0;
-  for (const Candidate& candidate : candidates) {
-    cumulative += candidate.weight;
-    if (cumulative > target) return candidate.token;
+// Of all weights those that matter to cut_to_mass: none lighter than the ones left out, together `wanted` or more.
+std::vector<Candidate> heavy_ones(std::span<const double> weights, double wanted) {
+  std::vector<Candidate> heavy;
+  for (double least = 0.01;; least = least < 1e-300 ? 0 : least / 256) {  // the heaviest weighs 1
+    heavy.clear();
+    double mass = 0;
+    for (size_t token = 0; token < weights.size(); ++token) {
+      if (weights[token] < least) continue;
+      heavy.push_back({static_cast<int32_t>(token), weights[token]});
+      mass += weights[token];
+    }
+    if (mass >= wanted || least == 0) return heavy;
   }
-  return candidates.back().token;  // u close to 1 and a sum that rounded up
+}
+
+// The first, in ascending order, whose cumulative weight exceeds u * total. `weight_of(i)` for i < count.
+template <typename WeightOf>
+size_t invert(size_t count, double u, const WeightOf& weight_of) {
+  double total = 0, cumulative = 0;
+  for (size_t i = 0; i < count; ++i) total += weight_of(i);
+  size_t last = 0;  // for u close to 1 and a sum that rounded up
+  for (size_t i = 0; i < count; ++i) {
+    const double weight = weight_of(i);
+    cumulative += weight;
+    if (cumulative > u * total) return i;
+    if (weight > 0) last = i;
+  }
+  return last;
+}
+
+int32_t draw(std::span<const float> logits, const RowStats& stats, const HeadRequest& request, const DrawKey& key) {
+  const double u = draw_uniform(key);
+  std::vector<Candidate> candidates;
+  if (request.min_p > 0 || (request.top_k > 0 && static_cast<size_t>(request.top_k) < logits.size())) {
+    candidates = likeliest(logits, stats, request);
+    if (request.top_p < 1) cut_to_mass(candidates, request.top_p * total_weight(candidates));
+  } else {
+    static thread_local std::vector<double> weights;  // a vocabulary's worth, too much to allocate for every row
+    weights.resize(logits.size());
+    kernels::active_kernel_set().exp_tempered(logits.data(), static_cast<int64_t>(logits.size()), stats.max_logit,
+                                              request.temperature, weights.data());
+    if (request.top_p >= 1)
+      return static_cast<int32_t>(invert(weights.size(), u, [&](size_t i) { return weights[i]; }));
+    double total = 0;
+    for (const double weight : weights) total += weight;
+    candidates = heavy_ones(weights, request.top_p * total);
+    cut_to_mass(candidates, request.top_p * total);
+  }
+  return candidates[invert(candidates.size(), u, [&](size_t i) { return candidates[i].weight; })].token;
 }
 
 }  // namespace

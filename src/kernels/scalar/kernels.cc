@@ -232,6 +232,10 @@ double exp_sum_weighted(const float* x, int64_t n, float max, double* weighted) 
   return sum;
 }
 
+void exp_tempered(const float* x, int64_t n, float max, float temperature, double* out) {
+  for (int64_t i = 0; i < n; ++i) out[i] = exp((double{x[i]} - double{max}) / double{temperature});
+}
+
 double exp_sum(const float* x, int64_t n, float max) {
   double sum = 0;
   for (int64_t i = 0; i < n; ++i) sum += expf(x[i] - max);
@@ -259,6 +263,7 @@ const KernelSet kKernels = {
     .int8_peak = int8_peak,
     .exp_sum = exp_sum,
     .exp_sum_weighted = exp_sum_weighted,
+    .exp_tempered = exp_tempered,
 };
 
 }  // namespace pent::kernels::scalar

@@ -136,5 +136,23 @@ TEST_P(ElementwiseKernels, ExpIsAccurateToAFewUnitsInTheLastPlace) {
   }
 }
 
+TEST_P(ElementwiseKernels, TemperedExpIsAccurateInDouble) {
+  for (const int64_t n : kLengths) {
+    auto x = noise(n, 8, 60);
+    x[0] = 60;
+    if (n > 5) x[5] = -kInfinity;
+    for (const float temperature : {0.1f, 0.75f, 1.0f, 3.0f, 1e-38f, 1e-3f}) {
+      std::vector<double> out(n + 1, 77);
+      set().exp_tempered(x.data(), n, 60, temperature, out.data());
+      EXPECT_EQ(out[n], 77);
+      EXPECT_EQ(out[0], 1);
+      for (int64_t i = 0; i < n; ++i) {
+        const double exact = std::exp((double{x[i]} - 60) / double{temperature});
+        ASSERT_NEAR(out[i], exact, 4e-16 * exact + 5e-324) << i << ", " << temperature;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace pent::kernels::test

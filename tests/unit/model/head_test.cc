@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -137,6 +138,26 @@ TEST(Head, ThePenaltyLowersPositiveAndNegativeLogits) {
   std::vector<float> other = {4, 3, -1, 5};
   EXPECT_EQ(reduce_logits(other, request, 0).argmax, 0);  // each row has its own
   EXPECT_EQ(other[2], -1);
+}
+
+TEST(Head, TopPOfAFlatDistributionIsALongList) {
+  // 4000 tokens of nearly the same weight and a heavy tail of light ones: half of the mass is some 2000 of the former.
+  HeadRequest request;
+  request.temperature = 1;
+  request.top_p = 0.5f;
+  std::vector<float> logits(20000, -6.0f);
+  for (int token = 0; token < 4000; ++token)
+    logits[static_cast<size_t>(token) * 5] = 0.0001f * static_cast<float>(token % 7);
+  const double tail = 16000 * std::exp(-6.0), heads = 4000;
+  const auto found = frequencies(logits, request, 3000);
+  int32_t heavier = 0;
+  for (const auto& [token, share] : found) {
+    ASSERT_EQ(token % 5, 0) << token;
+    heavier = std::max(heavier, token / 5 % 7);
+  }
+  EXPECT_EQ(heavier, 6);
+  // The heaviest sevenths come first: what is drawn stops in the fourth of them.
+  for (const auto& [token, share] : found) EXPECT_GE(token / 5 % 7, 7 - std::ceil((heads + tail) / 2 / (heads / 7)));
 }
 
 TEST(Head, TheDrawInvertsTheCumulativeMassInIdOrder) {
