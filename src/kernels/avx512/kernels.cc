@@ -266,7 +266,7 @@ int32_t int8_peak(int64_t rounds) {
   const __m512i sums[12] = {s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11};
   __m512i all = zero;
   for (const __m512i sum : sums) all = _mm512_add_epi32(all, sum);
-  return _mm512_reduce_add_epi32(all);
+  return _mm512_cvtsi512_si32(all);
 }
 
 // Adds the 16 floats to 16 double sums.
