@@ -2,8 +2,11 @@
 // root.
 #include "base/memory.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 
 #include "base/error.h"
@@ -54,6 +57,29 @@ void require_memory(double bytes, const std::string& what) {
     throw error(ErrorKind::kResourceExhausted, "{} needs {:.0f} MB of memory, {:.0f} MB are available", what,
                 bytes / 1e6, available / 1e6);
   }
+}
+
+std::shared_ptr<std::byte> allocate_zeroed(size_t bytes) {
+  constexpr size_t kHugePage = size_t{2} << 20, kLine = 64;
+  const auto fail = [&]() -> Error {
+    return error(ErrorKind::kResourceExhausted, "{:.0f} MB of memory could not be had",
+                 static_cast<double>(bytes) / 1e6);
+  };
+  if (bytes < 2 * kHugePage) {
+    const size_t rounded = std::max(kLine, (bytes + kLine - 1) / kLine * kLine);
+    auto* data = static_cast<std::byte*>(std::aligned_alloc(kLine, rounded));
+    if (data == nullptr) throw fail();
+    std::memset(data, 0, rounded);
+    return {data, [](std::byte* p) { std::free(p); }};
+  }
+  // Mapped pages are zeroed when they are first touched, by the thread that fills them. A huge page of room to align.
+  const size_t mapped = bytes + kHugePage;
+  void* const whole = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (whole == MAP_FAILED) throw fail();
+  const auto address = reinterpret_cast<uintptr_t>(whole);
+  auto* data = static_cast<std::byte*>(whole) + (kHugePage - address % kHugePage) % kHugePage;
+  madvise(data, bytes, MADV_HUGEPAGE);  // a hint: where it is refused, small pages do
+  return {data, [whole, mapped](std::byte*) { munmap(whole, mapped); }};
 }
 
 }  // namespace pent

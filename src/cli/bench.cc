@@ -47,7 +47,12 @@ Json bench_kernels(const Arguments& args, ThreadPool& pool, const MachineLimits&
     fmt::print("{:<16}{:>12}{:>6}{:>12}{:>10}{:>10}\n", args.weights + " product", "n x k", "rows", "us", "of int8",
                "of roof");
   std::map<int64_t, std::pair<double, double>> sums;  // rows: operations, seconds
-  for (const MatmulShape& shape : published_shapes()) {
+  std::vector<MatmulShape> shapes;
+  for (const char* name : {"smollm2-135m", "qwen2.5-0.5b", "llada-8b"}) {
+    const std::vector<MatmulShape> of_model = matmul_shapes(find_published_shape(name));
+    shapes.insert(shapes.end(), of_model.begin(), of_model.end());
+  }
+  for (const MatmulShape& shape : shapes) {
     for (const int64_t rows : {1, 2, 4, 8, 64, 256, 512}) {
       const MatmulSpeed speed = time_matmul(pool, limits, format, shape, rows, /*beyond_cache=*/rows <= 8, args.rounds);
       sums[rows].first += 2.0 * static_cast<double>(rows * shape.n * shape.k);

@@ -80,7 +80,11 @@ const std::vector<Command>& commands() {
        "pent inspect model.gguf", define_inspect},
       {"corpus", "text written by a model for prompts from templates, as JSON lines; goes on where it was stopped",
        "pent corpus recipes/corpus-stories.toml --set answers=200", define_corpus},
+      {"synth", "a model of a published shape with random weights, to try loading, memory and speed at real size",
+       "pent synth --family llada --shape llada-8b --type q4_0 big.gguf", define_synth},
       {"models", "the models at hand", "pent models", define_models},
+      {"cache", "the packed weights of large models, kept for their next start (PENT_KEEP_PACKED=0: not kept)",
+       "pent cache --clear", define_cache},
       {"families", "the model families this build reads", "pent families", define_families},
       {"presets", "the named decoding methods and their settings", "pent presets --json", define_presets},
 #ifdef PENT_TRAIN

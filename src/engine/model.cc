@@ -111,6 +111,11 @@ std::filesystem::path pent_home() {
   return cache_home() / "pent";
 }
 
+std::filesystem::path packed_folder() {
+  const auto wish = environment_path("PENT_KEEP_PACKED");
+  return wish == "0" ? std::filesystem::path() : pent_home() / "packed";
+}
+
 ModelFiles find_model(const std::string& reference, const std::vector<EmbeddedModel>& embedded) {
   if (reference.empty() && embedded.empty())
     throw error(ErrorKind::kNotFound,
@@ -140,7 +145,9 @@ Model load_model(const std::string& reference, const std::vector<EmbeddedModel>&
   if (!model.files.chat_template.empty())
     model.chat_template = std::make_unique<ChatTemplate>(
         ChatTemplate::parse(model.files.chat_template, model.files.where + ": chat template"));
-  model.denoiser = load_native(model.files, pool, options);
+  NativeOptions native = options;
+  native.packed_cache.folder = packed_folder();
+  model.denoiser = load_native(model.files, pool, native);
   if (model.tokenizer->size() > model.denoiser->spec().vocab_size)
     throw error(ErrorKind::kCorrupt, "{}: the tokenizer has {} tokens, the model only {} rows for them",
                 model.files.where, model.tokenizer->size(), model.denoiser->spec().vocab_size);

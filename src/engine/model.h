@@ -31,6 +31,9 @@ struct EmbeddedModel {
 // $PENT_HOME, else $XDG_CACHE_HOME/pent, else ~/.cache/pent.
 std::filesystem::path pent_home();
 
+// Where large models are kept packed: pent_home()/packed, or nowhere (empty) with PENT_KEEP_PACKED=0.
+std::filesystem::path packed_folder();
+
 // Finds `reference`: empty = the first embedded model; else an embedded model's name; a directory or .gguf file; a name under
 // $PENT_HOME/models (directory or NAME.gguf); org/name[@revision][:QUANT] in the Hugging Face cache, where QUANT picks the one
 // .gguf with it in its name. kNotFound lists where it looked.

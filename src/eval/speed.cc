@@ -168,14 +168,14 @@ std::vector<double> time_alternately(const std::vector<std::function<void()>>& r
   return medians;
 }
 
-// Query, key and value as one matrix, gate and up as one, as the engine packs them.
-const std::vector<MatmulShape>& published_shapes() {
-  static const std::vector<MatmulShape> kShapes = {
-      {"SmolLM2-135M", 960, 576},  {"SmolLM2-135M", 576, 576}, {"SmolLM2-135M", 3072, 576}, {"SmolLM2-135M", 576, 1536},
-      {"Qwen2.5-0.5B", 1152, 896}, {"Qwen2.5-0.5B", 896, 896}, {"Qwen2.5-0.5B", 9728, 896}, {"Qwen2.5-0.5B", 896, 4864},
-      {"LLaDA-8B", 12288, 4096},   {"LLaDA-8B", 4096, 4096},   {"LLaDA-8B", 24576, 4096},   {"LLaDA-8B", 4096, 12288},
-  };
-  return kShapes;
+std::vector<MatmulShape> matmul_shapes(const PublishedShape& model) {
+  const ModelSpec& spec = model.spec;
+  const int64_t d = spec.d_model, q = int64_t{spec.n_heads} * spec.head_dim,
+                kv = int64_t{spec.n_kv_heads} * spec.head_dim;
+  return {{model.title, q + 2 * kv, d},
+          {model.title, d, q},
+          {model.title, 2 * int64_t{spec.ffn_dim}, d},
+          {model.title, d, spec.ffn_dim}};
 }
 
 MatmulSpeed time_matmul(ThreadPool& pool, const MachineLimits& limits, PackedMatrix::Format format,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/model.h"
+#include "model/shapes.h"
 #include "model/workspace.h"
 #include "sample/cache.h"
 
@@ -29,7 +30,8 @@ struct MatmulShape {
   std::string model;
   int64_t n, k;
 };
-const std::vector<MatmulShape>& published_shapes();  // of SmolLM2-135M, Qwen2.5-0.5B and LLaDA-8B
+// Query, key and value as one matrix, gate and up as one, as the engine packs them.
+std::vector<MatmulShape> matmul_shapes(const PublishedShape& model);
 struct MatmulSpeed {
   int64_t rows = 0;
   double seconds = 0;

@@ -221,6 +221,10 @@ class GgufReader : public GgufFile {
   std::vector<std::string> names() const override { return tensors_.names(); }
   const TensorView* find(std::string_view name) const override { return tensors_.find(name); }
   std::string describe() const override { return where_; }
+  std::vector<std::filesystem::path> files() const override {
+    if (!file_) return {};
+    return {file_->path()};
+  }
   void check_intact() const override {
     if (file_) file_->check_intact();
   }

@@ -64,6 +64,13 @@ std::optional<DType> dtype_of_ggml_type(uint32_t ggml_type) {
   return type ? type->dtype : std::nullopt;
 }
 
+std::optional<uint32_t> ggml_type_of_dtype(DType dtype) {
+  for (const GgmlType& type : kTypes) {
+    if (type.dtype == dtype) return type.id;
+  }
+  return std::nullopt;
+}
+
 std::string ggml_type_name(uint32_t ggml_type) {
   const GgmlType* type = find_type(ggml_type);
   return type ? type->name : fmt::format("type {}", ggml_type);

@@ -178,6 +178,11 @@ class SafetensorsFiles : public WeightSource {
   std::vector<std::string> names() const override { return tensors_.names(); }
   const TensorView* find(std::string_view name) const override { return tensors_.find(name); }
   std::string describe() const override { return path_.string(); }
+  std::vector<std::filesystem::path> files() const override {
+    std::vector<std::filesystem::path> paths;
+    for (const MappedFile& file : files_) paths.push_back(file.path());
+    return paths;
+  }
   void check_intact() const override {
     for (const MappedFile& file : files_) file.check_intact();
   }

@@ -47,6 +47,7 @@ FourBitBlock read_four_bit_block(const TensorView& tensor, int64_t row, int64_t 
 
 float f16_to_f32(uint16_t bits);
 float bf16_to_f32(uint16_t bits);
-uint16_t f32_to_bf16(float value);  // round to nearest even; NaN stays a quiet NaN
+uint16_t f32_to_f16(float value);   // round to nearest even; NaN stays a quiet NaN
+uint16_t f32_to_bf16(float value);  // the same
 
 }  // namespace pent

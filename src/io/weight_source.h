@@ -15,10 +15,11 @@ namespace pent {
 class WeightSource {
  public:
   virtual ~WeightSource() = default;
-  virtual std::vector<std::string> names() const = 0;               // in file order
-  virtual const TensorView* find(std::string_view name) const = 0;  // nullptr if absent
-  virtual std::string describe() const = 0;                         // path(s), for messages
-  virtual void check_intact() const = 0;                            // throws kIo if a file shrank while mapped
+  virtual std::vector<std::string> names() const = 0;                      // in file order
+  virtual const TensorView* find(std::string_view name) const = 0;         // nullptr if absent
+  virtual std::string describe() const = 0;                                // path(s), for messages
+  virtual std::vector<std::filesystem::path> files() const { return {}; }  // mapped; none: from memory
+  virtual void check_intact() const = 0;                                   // throws kIo if a file shrank while mapped
 };
 
 // One .safetensors file, or a model.safetensors.index.json with its shards. Throws kNotFound, kCorrupt, kIo.

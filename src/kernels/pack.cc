@@ -4,20 +4,22 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+
+#include "base/memory.h"
 
 namespace pent::kernels {
 
-PackedMatrix::PackedMatrix(Format format, int64_t n, int64_t k) : format_(format), n_(n), k_(k) {
-  if (format == Format::kF32) {
-    floats_.resize(panels() * k * kPanel);
-  } else if (format == Format::kQ4) {
-    halves_.resize(panels() * groups() * 2 * kPanel);
-    bytes_.resize(panels() * groups() * kGroup * kPanel / 2);
-  } else {
-    floats_.resize(panels() * groups() * kPanel);
-    bytes_.resize(panels() * groups() * kGroup * kPanel, 128);
-  }
-}
+PackedMatrix::PackedMatrix(Format format, int64_t n, int64_t k)
+    : format_(format),
+      n_(n),
+      k_(k),
+      filled_(allocate_zeroed(static_cast<size_t>(bytes_needed(format, n, k)))),
+      bytes_(filled_.get()) {}
+
+PackedMatrix::PackedMatrix(Format format, int64_t n, int64_t k, const std::byte* bytes,
+                           std::shared_ptr<const void> owner)
+    : format_(format), n_(n), k_(k), owner_(std::move(owner)), bytes_(bytes) {}
 
 int64_t PackedMatrix::bytes_needed(Format format, int64_t n, int64_t k) {
   const int64_t panels = (n + kPanel - 1) / kPanel, groups = (k + kGroup - 1) / kGroup;
@@ -27,12 +29,15 @@ int64_t PackedMatrix::bytes_needed(Format format, int64_t n, int64_t k) {
 
 void PackedMatrix::pack_panel(int64_t panel, const float* rows, int64_t count) {
   if (format_ == Format::kF32) {
-    float* out = floats_.data() + panel * k_ * kPanel;
+    float* out = writable<float>(0) + panel * k_ * kPanel;
     for (int64_t column = 0; column < count; ++column) {
       for (int64_t k = 0; k < k_; ++k) out[k * kPanel + column] = rows[column * k_ + k];
     }
     return;
   }
+  uint8_t* const values = writable<uint8_t>(scale_bytes()) + panel * groups() * kGroup * kPanel;
+  float* const scales = writable<float>(0) + panel * groups() * kPanel;
+  std::fill_n(values, groups() * kGroup * kPanel, uint8_t{128});  // zero, where no weight is
   for (int64_t column = 0; column < count; ++column) {
     for (int64_t group = 0; group < groups(); ++group) {
       const float* x = rows + column * k_ + group * kGroup;
@@ -40,9 +45,8 @@ void PackedMatrix::pack_panel(int64_t panel, const float* rows, int64_t count) {
       float largest = 0;
       for (int64_t i = 0; i < length; ++i) largest = std::max(largest, std::fabs(x[i]));
       const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
-      const int64_t block = panel * groups() + group;
-      floats_[block * kPanel + column] = largest / 127.0f;
-      uint8_t* out = bytes_.data() + block * kGroup * kPanel + column * 4;
+      scales[group * kPanel + column] = largest / 127.0f;
+      uint8_t* out = values + group * kGroup * kPanel + column * 4;
       for (int64_t i = 0; i < length; ++i) {
         const float clamped =
             std::clamp(x[i] * inverse, -127.0f, 127.0f);  // a denormal maximum has an infinite inverse
@@ -54,10 +58,11 @@ void PackedMatrix::pack_panel(int64_t panel, const float* rows, int64_t count) {
 
 void PackedMatrix::pack_group(int64_t row, int64_t group, uint16_t scale, uint16_t minimum, const uint8_t* values) {
   const int64_t block = row / kPanel * groups() + group, column = row % kPanel;
-  halves_[block * 2 * kPanel + column] = scale;
-  halves_[(block * 2 + 1) * kPanel + column] = minimum;
+  uint16_t* const scales = writable<uint16_t>(0) + block * 2 * kPanel + column;
+  scales[0] = scale;
+  scales[kPanel] = minimum;
   constexpr int64_t kHalf = kPanel / 2;
-  uint8_t* out = bytes_.data() + block * kGroup * kHalf + column % kHalf * 4;
+  uint8_t* out = writable<uint8_t>(scale_bytes()) + block * kGroup * kHalf + column % kHalf * 4;
   const int shift = column < kHalf ? 0 : 4;
   for (int64_t i = 0; i < kGroup; ++i) out[i / 4 * kHalf * 4 + i % 4] |= static_cast<uint8_t>(values[i] << shift);
 }

@@ -1,26 +1,34 @@
 // Weight matrices in the layouts the kernels read.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <vector>
 
 #include "kernels/kernels.h"
 
 namespace pent::kernels {
 
-// A matrix [n, k] held in one of the layouts, filled panel by panel (different panels from different threads).
+// A matrix [n, k] held in one of the layouts, filled panel by panel (different panels from different threads). Copies
+// share the weights.
 class PackedMatrix {
  public:
   enum class Format { kF32, kQ8, kQ4 };
+  // Changes whenever bytes() of the same matrix would: what is kept on disk depends on it. All kernel sets read one layout.
+  static constexpr uint32_t kLayout = 1;
 
   PackedMatrix() = default;
   PackedMatrix(Format format, int64_t n, int64_t k);
+  // Weights packed earlier: bytes_needed() bytes, aligned to 64, never written to. `owner` keeps them alive.
+  PackedMatrix(Format format, int64_t n, int64_t k, const std::byte* bytes, std::shared_ptr<const void> owner);
 
   // rows: up to kPanel rows of k floats, rows [panel * kPanel, …) of the matrix. Fewer only in the last panel.
   void pack_panel(int64_t panel, const float* rows, int64_t count);
 
   // Of a kQ4 matrix, whose k is a multiple of kGroup: the group of columns [group * kGroup, …) of `row`. scale and minimum are
-  // float16 bits; values [kGroup], 0 … 15.
+  // float16 bits; values [kGroup], 0 … 15. Once for each.
   void pack_group(int64_t row, int64_t group, uint16_t scale, uint16_t minimum, const uint8_t* values);
 
   Format format() const { return format_; }
@@ -28,18 +36,30 @@ class PackedMatrix {
   int64_t k() const { return k_; }
   int64_t panels() const { return (n_ + kPanel - 1) / kPanel; }
   int64_t groups() const { return (k_ + kGroup - 1) / kGroup; }
-  MatrixF32 f32() const { return {floats_.data(), n_, k_}; }
-  MatrixQ8 q8() const { return {bytes_.data(), floats_.data(), n_, groups()}; }
-  MatrixQ4 q4() const { return {bytes_.data(), halves_.data(), n_, groups()}; }
+  MatrixF32 f32() const { return {at<float>(0), n_, k_}; }
+  MatrixQ8 q8() const { return {at<uint8_t>(scale_bytes()), at<float>(0), n_, groups()}; }
+  MatrixQ4 q4() const { return {at<uint8_t>(scale_bytes()), at<uint16_t>(0), n_, groups()}; }
   static int64_t bytes_needed(Format format, int64_t n, int64_t k);
+  // The scales (and minima) of all panels, then their values: a multiple of 64 bytes each.
+  std::span<const std::byte> bytes() const { return {bytes_, static_cast<size_t>(bytes_needed(format_, n_, k_))}; }
 
  private:
+  int64_t scale_bytes() const { return format_ == Format::kF32 ? 0 : panels() * groups() * kPanel * 4; }
+  template <typename T>
+  const T* at(int64_t offset) const {
+    return reinterpret_cast<const T*>(bytes_ + offset);
+  }
+  template <typename T>
+  T* writable(int64_t offset) {
+    return reinterpret_cast<T*>(filled_.get() + offset);
+  }
+
   Format format_ = Format::kF32;
   int64_t n_ = 0;
   int64_t k_ = 0;
-  std::vector<float> floats_;     // values of kF32, scales of kQ8
-  std::vector<uint8_t> bytes_;    // values of kQ8 and kQ4
-  std::vector<uint16_t> halves_;  // scales and minima of kQ4
+  std::shared_ptr<std::byte> filled_;  // null where the weights are someone else's
+  std::shared_ptr<const void> owner_;
+  const std::byte* bytes_ = nullptr;
 };
 
 // Owned storage for quantised activations.

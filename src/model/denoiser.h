@@ -7,6 +7,7 @@
 
 #include "base/thread_pool.h"
 #include "io/model_files.h"
+#include "model/packed_cache.h"
 #include "model/pass_plan.h"
 #include "model/spec.h"
 
@@ -34,6 +35,7 @@ struct PassTimes {
 
 struct NativeOptions {
   PassTimes* times = nullptr;  // adds up here, if given; outlives the denoiser
+  PackedCache packed_cache;    // where packed weights are kept for the next start
   bool precise = false;        // weights dequantised to f32, everything in f32; else int8 weights and activations
 };
 

@@ -21,7 +21,7 @@ class NativeDenoiser : public Denoiser {
       : spec_(read_spec(files)),
         machine_{kernels::active_kernel_set(), pool, options.precise, options.times},
         weights_(load_weights(files, spec_, options.precise ? PackedMatrix::Format::kF32 : PackedMatrix::Format::kQ8,
-                              pool)) {}
+                              pool, options.packed_cache)) {}
 
   const ModelSpec& spec() const override { return spec_; }
 
@@ -127,7 +127,7 @@ class NativeDenoiser : public Denoiser {
         dequantize_rows(*weights_.embedding, token, token + 1, residual.data() + row * d);
       }
     });
-    weights_.source->check_intact();
+    weights_.check_intact();
   }
 
   // The head's product is counted as head alone.

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "model/families/family.h"
+#include "model/packed_cache.h"
 
 namespace pent {
 namespace {
@@ -51,23 +52,54 @@ class Loader {
                 bytes({names_.down}, d, spec_.ffn_dim));
   }
 
+  ModelWeights load(const PackedCache& cache) {
+    const bool keeps =
+        !cache.folder.empty() && format_ != PackedMatrix::Format::kF32 && bytes_needed() >= cache.at_least;
+    const Json key = keeps ? packed_key(*files_.weights) : Json();
+    if (key.is_null()) return load();
+    const std::filesystem::path path = packed_path(cache.folder, *files_.weights);
+    kept_ = PackedFile::open(path, key);
+    try {
+      if (kept_) return load();
+    } catch (
+        const Error&) {  // damaged, and so as good as absent; what is wrong with the model itself shows again below
+      kept_ = nullptr;
+      used_.clear();
+    }
+    ModelWeights weights = load();
+    keep(path, key, weights);
+    return weights;
+  }
+
+ private:
   ModelWeights load() {
     const int64_t d = spec_.d_model;
-    require_memory(bytes_needed(), fmt::format("{}: packing the weights", files_.where));
+    if (!kept_) require_memory(bytes_needed(), fmt::format("{}: packing the weights", files_.where));
     ModelWeights weights;
     weights.source = files_.weights;
+    if (kept_) weights.packed_file = kept_->file();
     weights.embedding = find(names_.embedding, {spec_.vocab_size, d});
-    check_finite(*weights.embedding);
+    if (!kept_) check_finite(*weights.embedding);
     weights.final_norm = vector(names_.final_norm);
     const TensorView* head = spec_.tied_head ? weights.embedding : find(names_.head, {spec_.vocab_size, d});
     weights.head = pack({{head}});
     for (int layer = 0; layer < spec_.n_layers; ++layer) weights.blocks.push_back(load_block(layer));
     check_nothing_left();
-    files_.weights->check_intact();
+    weights.check_intact();
     return weights;
   }
 
- private:
+  // In the order of load(). A full disk, or a folder that cannot be written, only means that the next start packs again.
+  static void keep(const std::filesystem::path& path, const Json& key, const ModelWeights& weights) {
+    std::vector<PackedMatrix> matrices = {weights.head};
+    for (const BlockWeights& block : weights.blocks)
+      matrices.insert(matrices.end(), {block.qkv, block.attn_out, block.gate_up, block.down});
+    try {
+      write_packed(path, key, matrices);
+    } catch (const Error&) {
+    }
+  }
+
   int64_t q_rows() const { return int64_t{spec_.n_heads} * spec_.head_dim; }
   int64_t kv_rows() const { return int64_t{spec_.n_kv_heads} * spec_.head_dim; }
 
@@ -158,6 +190,7 @@ class Loader {
     for (const MatrixPart& part : parts) n += part.tensor->rows();
     std::vector<const TensorView*> tensors;
     for (const MatrixPart& part : parts) tensors.push_back(part.tensor);
+    if (kept_) return kept_->next(format_of(tensors), n, k);
     PackedMatrix matrix(format_of(tensors), n, k);
     pool_->parallel_for(matrix.panels(), 1, [&](int64_t begin, int64_t end, int) {
       std::vector<float> rows(kernels::kPanel * k);
@@ -197,6 +230,7 @@ class Loader {
   PackedMatrix::Format format_;
   ThreadPool* pool_;  // null where nothing is packed
   std::set<std::string> used_;
+  std::unique_ptr<PackedFile> kept_;  // packed earlier; null: to be packed
 };
 
 }  // namespace
@@ -205,9 +239,9 @@ double packed_bytes(const ModelFiles& files, const ModelSpec& spec, PackedMatrix
   return Loader(files, spec, format, nullptr).bytes_needed();
 }
 
-ModelWeights load_weights(const ModelFiles& files, const ModelSpec& spec, PackedMatrix::Format format,
-                          ThreadPool& pool) {
-  return Loader(files, spec, format, &pool).load();
+ModelWeights load_weights(const ModelFiles& files, const ModelSpec& spec, PackedMatrix::Format format, ThreadPool& pool,
+                          const PackedCache& cache) {
+  return Loader(files, spec, format, &pool).load(cache);
 }
 
 }  // namespace pent

@@ -7,6 +7,7 @@
 #include "base/thread_pool.h"
 #include "io/model_files.h"
 #include "kernels/pack.h"
+#include "model/packed_cache.h"
 #include "model/spec.h"
 
 namespace pent {
@@ -24,15 +25,24 @@ struct ModelWeights {
   std::shared_ptr<WeightSource> source;   // keeps the embedding's file mapped
   const TensorView* embedding = nullptr;  // [vocab_size, d_model], rows looked up where they are stored
   std::vector<BlockWeights> blocks;
-  std::vector<float> final_norm;  // [d_model]
-  kernels::PackedMatrix head;     // [vocab_size, d_model]
+  std::vector<float> final_norm;                  // [d_model]
+  kernels::PackedMatrix head;                     // [vocab_size, d_model]
+  std::shared_ptr<const MappedFile> packed_file;  // where the matrices are mapped from; null: packed in memory
+
+  // Throws kIo if a file that is still read from was cut short.
+  void check_intact() const {
+    source->check_intact();
+    if (packed_file) packed_file->check_intact();
+  }
 };
 
 // Bytes of the packed matrices.
 double packed_bytes(const ModelFiles& files, const ModelSpec& spec, kernels::PackedMatrix::Format format);
 
-// `format`: kF32, or kQ8 where the file has no 4-bit blocks. Throws kCorrupt naming the tensor that is missing, of the wrong shape or type, or not finite; kResourceExhausted.
+// `format`: kF32, or kQ8 where the file has no 4-bit blocks. cache: where large int8 and 4-bit weights are looked for packed, and
+// kept. Throws kCorrupt naming the tensor that is missing, of
+// the wrong shape or type, or not finite; kResourceExhausted.
 ModelWeights load_weights(const ModelFiles& files, const ModelSpec& spec, kernels::PackedMatrix::Format format,
-                          ThreadPool& pool);
+                          ThreadPool& pool, const PackedCache& cache = {});
 
 }  // namespace pent

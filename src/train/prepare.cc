@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/fingerprint.h"
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "text/bpe_trainer.h"
@@ -132,16 +133,9 @@ ModelSpec make_spec(const Recipe& recipe, int vocab_size, const SpecialTokens& s
   return spec;
 }
 
-// FNV-1a: enough to tell two tokenizers apart.
-uint64_t fingerprint(std::string_view bytes) {
-  uint64_t hash = 0xcbf29ce484222325u;
-  for (const char c : bytes) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3u;
-  return hash;
-}
-
 Json fixed_facts(const Recipe& r, const Corpus& corpus) {
   Json facts = {{"seed", r.seed},
-                {"tokenizer", fmt::format("{:016x}", fingerprint(corpus.card.tokenizer_json))},
+                {"tokenizer", fmt::format("{:016x}", Fingerprint().add(corpus.card.tokenizer_json).value())},
                 {"model.d_model", r.model.d_model},
                 {"model.n_layers", r.model.n_layers},
                 {"model.n_heads", r.model.n_heads},

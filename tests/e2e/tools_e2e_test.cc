@@ -142,6 +142,36 @@ TEST(Inspect, SaysWhyAFileIsRefused) {
   EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1);
 }
 
+TEST(Synth, WritesAModelOfAPublishedShapeThatRuns) {
+  const TempDir directory;
+  const std::string file = (directory / "synthetic.gguf").string();
+  const Outcome written = run_pent({"synth", "--family", "llada", "--shape", "smollm2-135m", "--type", "q4_0", file});
+  ASSERT_EQ(written.code, 0) << written.err;
+  EXPECT_EQ(written.out, file + "\n");
+  const Json facts = parse_json(run_pent({"inspect", file, "--json"}).out, "stdout");
+  EXPECT_EQ(facts["family"], "llada");
+  EXPECT_EQ(facts["parameters"], 134515008);
+  EXPECT_EQ(facts["tokens"]["mask_id"], 49151);
+  const Outcome answer = run_pent({"run", "-m", file, "--max-tokens", "4", "--steps", "2", "--json", "A"});
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  const Outcome refused = run_pent({"synth", (directory / "synthetic.bin").string()});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_NE(refused.err.find("must be named .gguf"), std::string::npos) << refused.err;
+}
+
+TEST(Cache, ListsAndClearsWhatIsKept) {
+  const TempDir home;
+  const Environment environment = {{"PENT_HOME", home.path().string()}};
+  EXPECT_NE(run_pent({"cache"}, "", environment).out.find("0 B of packed weights"), std::string::npos);
+  std::filesystem::create_directories(home / "packed");
+  write_file_atomically(home / "packed/damaged.gguf-0.pack", "PENT");
+  const Json listed = parse_json(run_pent({"cache", "--json"}, "", environment).out, "stdout");
+  ASSERT_EQ(listed["packed"].size(), 1u);
+  EXPECT_EQ(listed["packed"][0]["bytes"], 4);
+  EXPECT_EQ(run_pent({"cache", "--clear"}, "", environment).code, 0);
+  EXPECT_TRUE(std::filesystem::is_empty(home / "packed"));
+}
+
 TEST(Models, ListsWhatIsUnderPentHome) {
   const TempDir home;
   std::filesystem::create_directories(home / "models");

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "io/gguf_write.h"
 #include "io/model_files.h"
 #include "model/spec.h"
 
@@ -48,5 +49,8 @@ void check_spec(const ModelSpec& spec, const std::string& where);
 
 // The config.json that read_spec() turns back into this spec.
 Json to_config(const ModelSpec& spec);
+// The GGUF metadata that read_spec() turns back into this spec, general.architecture first. Token ids included, the rest of
+// a tokenizer not.
+GgufPairs to_gguf_metadata(const ModelSpec& spec);
 
 }  // namespace pent

@@ -30,9 +30,12 @@ const Family& find_family(const ModelFiles& files) {
               architecture_text(files), known);
 }
 
-const TensorNames& tensor_names(const ModelFiles& files, const ModelSpec& spec) {
-  if (files.gguf) return kGgufNames;
+const TensorNames& hugging_face_names(const ModelSpec& spec) {
   return spec.family == kLladaFamily.name ? kLladaNames : kLlamaNames;
+}
+
+const TensorNames& tensor_names(const ModelFiles& files, const ModelSpec& spec) {
+  return files.gguf ? kGgufNames : hugging_face_names(spec);
 }
 
 ModelSpec read_spec(const ModelFiles& files) { return find_family(files).read_spec(files); }

@@ -45,6 +45,7 @@ const Family& find_family(const ModelFiles& files);
 
 // The names that these files use, given their family's own.
 const TensorNames& tensor_names(const ModelFiles& files, const ModelSpec& spec);
+const TensorNames& hugging_face_names(const ModelSpec& spec);  // of spec.family
 
 extern const Family kLladaFamily;
 extern const Family kLlamaFamily;

@@ -1,4 +1,4 @@
-// A spec as config.json, in the keys of its family.
+// A spec as config.json, in the keys of its family, and as GGUF metadata.
 #include "base/decimal.h"
 #include "model/families/config.h"
 #include "model/families/family.h"
@@ -67,6 +67,37 @@ Json to_config(const ModelSpec& spec) {
   else if (spec.eos_id >= 0)
     config["eos_token_id"] = spec.eos_id;
   return config;
+}
+
+GgufPairs to_gguf_metadata(const ModelSpec& spec) {
+  GgufPairs pairs = {{"general.architecture", spec.family}};
+  const auto size = [&](const char* key, int value) {
+    pairs.emplace_back(spec.family + "." + key, static_cast<uint32_t>(value));
+  };
+  size("block_count", spec.n_layers);
+  size("context_length", spec.max_positions);
+  size("embedding_length", spec.d_model);
+  size("feed_forward_length", spec.ffn_dim);
+  size("attention.head_count", spec.n_heads);
+  size("attention.head_count_kv", spec.n_kv_heads);
+  size("attention.key_length", spec.head_dim);
+  size("attention.value_length", spec.head_dim);
+  size("rope.dimension_count", spec.head_dim);
+  size("vocab_size", spec.vocab_size);
+  pairs.emplace_back(spec.family + ".rope.freq_base", static_cast<float>(spec.rope_theta));
+  pairs.emplace_back(spec.family + ".attention.layer_norm_rms_epsilon", spec.rms_eps);
+  if (spec.is_diffusion()) {
+    pairs.emplace_back(spec.family + ".attention.causal", false);
+    pairs.emplace_back("diffusion.shift_logits", false);
+  }
+  const auto token = [&](const char* key, int32_t id) {
+    if (id >= 0) pairs.emplace_back(std::string("tokenizer.ggml.") + key, static_cast<uint32_t>(id));
+  };
+  token("bos_token_id", spec.bos_id);
+  token("eos_token_id", spec.eos_id);
+  token("padding_token_id", spec.pad_id);
+  token("mask_token_id", spec.mask_id);
+  return pairs;
 }
 
 }  // namespace pent
