@@ -69,20 +69,24 @@ class ScopedFrame {
 }  // namespace
 
 struct ThreadPool::Impl {
+  // What different threads write lies on different cache lines: a worker that polls for a job does not hold up the caller who
+  // is writing one.
+  static constexpr size_t kLine = 64;
+
   // The open job. Written by the caller while `open` is false and `active` is 0.
-  int64_t n = 0;
+  alignas(kLine) int64_t n = 0;
   int64_t grain = 1;
   const std::function<void(int64_t, int64_t, int)>* body = nullptr;
-  std::atomic<int64_t> next{0};
   std::atomic<bool> failed{false};
   std::exception_ptr failure;  // guarded by mutex
 
-  std::atomic<bool> open{false};
-  std::atomic<int> active{0};           // workers that may be touching the job
-  std::atomic<uint64_t> generation{0};  // counts jobs, so that a worker enters each at most once
-  std::atomic<int> sleepers{0};
-  std::atomic<bool> caller_sleeps{false};
+  alignas(kLine) std::atomic<int64_t> next{0};
+  alignas(kLine) std::atomic<uint64_t> generation{0};  // counts jobs, so that a worker enters each at most once
   std::atomic<bool> stop{false};
+  alignas(kLine) std::atomic<bool> open{false};
+  alignas(kLine) std::atomic<int> active{0};  // workers that may be touching the job
+  alignas(kLine) std::atomic<int> sleepers{0};
+  std::atomic<bool> caller_sleeps{false};
 
   std::mutex callers;  // held for the length of one parallel_for
   std::mutex mutex;

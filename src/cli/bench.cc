@@ -18,7 +18,7 @@ struct Arguments {
   ModelOptions model;
   bool json = false;
   int rounds = 5;
-  int prefix = 256, rows = 512;
+  int prefix = 256, rows = 512, at = 0;
   int canvas = 256, steps = 64, block_length = 32;
 };
 
@@ -130,8 +130,8 @@ Json bench_rows(const Arguments& args, Model& model, PassTimes& times) {
 
 Json bench_forward(const Arguments& args, Model& model, const MachineLimits& limits) {
   Json out = Json::array();
-  for (const int rows : {64, 256, 512}) {
-    if (rows > model.denoiser->spec().max_positions) continue;
+  for (const int rows : args.at > 0 ? std::vector{args.at} : std::vector{64, 256, 512}) {
+    if (args.at == 0 && rows > model.denoiser->spec().max_positions) continue;
     const double seconds = time_prompt(model, rows, args.rounds);
     // Two operations for each weight that a row is multiplied with; attention comes on top and is not counted.
     const ModelSpec& spec = model.denoiser->spec();
@@ -147,7 +147,7 @@ Json bench_forward(const Arguments& args, Model& model, const MachineLimits& lim
 
 Json bench_decode(const Arguments& args, Model& model, const MachineLimits& limits, double weight_bytes) {
   Json out = Json::array();
-  for (const int streams : {1, 4, 16, 32}) {
+  for (const int streams : args.at > 0 ? std::vector{args.at} : std::vector{1, 4, 16, 32}) {
     const double speed = time_decode(model, streams, /*tokens=*/32, std::max(1, args.rounds / 2));
     const double share = speed / streams * weight_bytes / limits.read_bytes;
     out.push_back({{"streams", streams}, {"tokens_per_second", speed}, {"read_share", share}});
@@ -216,6 +216,7 @@ Action define_bench(CommandLine& line) {
   line.option("--weights", args->weights, "kernels: q8, or q4").words({"q8", "q4"}).show_default();
   line.option("--prefix", args->prefix, "rows: cached positions before the first row").range(0, 1 << 20).show_default();
   line.option("--rows", args->rows, "rows: up to so many").range(1, 1 << 16).show_default();
+  line.option("--at", args->at, "forward: only so many rows; decode: only so many streams").range(1, 1 << 16);
   line.option("--canvas", args->canvas, "rows, denoise: cells").range(1, 1 << 20).show_default();
   line.option("--steps", args->steps, "denoise: denoising steps in total").range(1, 1 << 20).show_default();
   line.option("--block-length", args->block_length, "denoise: cells of a block").range(1, 1 << 20).show_default();

@@ -266,6 +266,7 @@ double time_prompt(Model& model, int rows, int rounds) {
     plan.add_causal(sequence.handle(), tokens);
   }
   plan.head_rows = {static_cast<uint32_t>(rows - 1)};
+  denoiser.forward(plan, {}, result);  // brings in the weights' pages and makes room for the rows
   return time_alternately({[&] { denoiser.forward(plan, {}, result); }}, rounds)[0];
 }
 
@@ -304,7 +305,7 @@ std::vector<DenoiseSpeed> time_denoise(Model& model, int canvas_size, int steps,
   CountingDenoiser denoiser(*model.denoiser);
   const ModelSpec& spec = denoiser.spec();
   need_context(spec, canvas_size, fmt::format("a canvas of {} cells", canvas_size));
-  const std::vector<CacheKind> kinds = {CacheKind::kNone, CacheKind::kPrefix, CacheKind::kDual};
+  const std::vector<CacheKind> kinds = {CacheKind::kNone, CacheKind::kPrefix, CacheKind::kDual, CacheKind::kDelayed};
   std::vector<DenoiseSpeed> speeds(kinds.size());
   std::vector<std::vector<int32_t>> texts(kinds.size());
   std::vector<std::function<void()>> runs;

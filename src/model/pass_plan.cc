@@ -23,6 +23,13 @@ void PassPlan::add_window(int32_t sequence, std::span<const int32_t> tokens, int
   sequences.push_back({sequence, row_begin, static_cast<uint32_t>(rows.size())});
 }
 
+void PassPlan::add_cells(int32_t sequence, std::span<const int32_t> canvas, std::span<const int32_t> cells) {
+  const auto row_begin = static_cast<uint32_t>(rows.size()), range = static_cast<uint32_t>(ranges.size());
+  ranges.push_back({0, static_cast<int32_t>(canvas.size())});
+  for (const int32_t cell : cells) rows.push_back({canvas[static_cast<size_t>(cell)], cell, cell, range, 1});
+  sequences.push_back({sequence, row_begin, static_cast<uint32_t>(rows.size())});
+}
+
 void PassPlan::add_causal(int32_t sequence, std::span<const int32_t> tokens, int32_t first_position) {
   const auto row_begin = static_cast<uint32_t>(rows.size());
   for (int32_t position = first_position; const int32_t token : tokens) {

@@ -47,6 +47,8 @@ struct PassPlan {
   void add_full(int32_t sequence, std::span<const int32_t> tokens, int32_t first_position = 0);
   //   window: every row sees slots [0, seen): rows of a canvas whose other slots hold keys and values from earlier passes
   void add_window(int32_t sequence, std::span<const int32_t> tokens, int32_t first_position, int32_t seen);
+  //   cells: a canvas of which only these cells, ascending, are computed; every row sees all of it
+  void add_cells(int32_t sequence, std::span<const int32_t> canvas, std::span<const int32_t> cells);
   void add_causal(int32_t sequence, std::span<const int32_t> tokens, int32_t first_position = 0);
 };
 

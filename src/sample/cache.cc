@@ -1,7 +1,8 @@
-// Prefix cache and dual cache of Fast-dLLM v1 as pass plans.
+// Prefix and dual cache of Fast-dLLM v1, and the delayed cache of dKV-Cache.
 #include "sample/cache.h"
 
 #include <array>
+#include <numeric>
 #include <utility>
 
 #include "base/error.h"
@@ -9,8 +10,27 @@
 namespace pent {
 namespace {
 
-constexpr std::array<std::pair<CacheKind, std::string_view>, 3> kNames = {
-    {{CacheKind::kNone, "none"}, {CacheKind::kPrefix, "prefix"}, {CacheKind::kDual, "dual"}}};
+constexpr std::array<std::pair<CacheKind, std::string_view>, 4> kNames = {{{CacheKind::kNone, "none"},
+                                                                           {CacheKind::kPrefix, "prefix"},
+                                                                           {CacheKind::kDual, "dual"},
+                                                                           {CacheKind::kDelayed, "delayed"}}};
+
+std::vector<int32_t> range(int32_t begin, int32_t end) {
+  std::vector<int32_t> cells(static_cast<size_t>(end - begin));
+  std::iota(cells.begin(), cells.end(), begin);
+  return cells;
+}
+
+// Masked cells, and those decided one forward ago: keys and values change most when a cell stops being a mask.
+std::vector<int32_t> undecided_a_forward_ago(const Canvas& canvas, int32_t step) {
+  std::vector<int32_t> cells;
+  for (int32_t cell = 0; cell < canvas.size(); ++cell) {
+    const Cell& it = canvas[cell];
+    const bool fresh = it.state == CellState::kCommitted && it.step == step - 1;
+    if (fresh || it.state == CellState::kMasked) cells.push_back(cell);
+  }
+  return cells;
+}
 
 }  // namespace
 
@@ -26,13 +46,12 @@ std::optional<CacheKind> parse_cache(std::string_view name) {
   return std::nullopt;
 }
 
-int32_t plan_canvas(CacheKind kind, int32_t sequence, std::span<const int32_t> tokens, Block block, bool first_of_block,
-                    PassPlan& plan) {
-  const auto size = static_cast<int32_t>(tokens.size());
-  const bool whole = kind == CacheKind::kNone || first_of_block;
-  const int32_t begin = whole ? 0 : block.begin, end = whole || kind == CacheKind::kPrefix ? size : block.end;
-  plan.add_window(sequence, tokens.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin)), begin, size);
-  return begin;
+std::vector<int32_t> cells_to_compute(CacheKind kind, const Canvas& canvas, Block block, bool first_of_block,
+                                      int32_t step) {
+  if (kind == CacheKind::kDelayed && step % kDelayedRefresh != 0) return undecided_a_forward_ago(canvas, step);
+  if (kind == CacheKind::kPrefix && !first_of_block) return range(block.begin, canvas.size());
+  if (kind == CacheKind::kDual && !first_of_block) return range(block.begin, block.end);
+  return range(0, canvas.size());
 }
 
 }  // namespace pent

@@ -1,30 +1,33 @@
-// Cache policies of full-attention models: which rows of the canvas a forward computes, and which keep the keys and values of an
-// earlier one. A policy is nothing but a way to make pass plans (model/pass_plan.h). Source: Fast-dLLM (arXiv:2505.22618;
-// spec 20 §8.1, §8.2).
+// Cache policies of full-attention models: which cells of the canvas a forward computes, and which keep the keys and values of an
+// earlier one. A policy is nothing but a way to make pass plans (model/pass_plan.h). Sources: Fast-dLLM (arXiv:2505.22618; spec
+// 20 §8.1, §8.2), dKV-Cache (arXiv:2505.15781; spec 20 §15).
 #pragma once
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string_view>
+#include <vector>
 
 #include "model/pass_plan.h"
+#include "sample/canvas.h"
 #include "sample/length.h"
 
 namespace pent {
 
-// All but kNone are approximations: rows that are kept saw the canvas as it was when their block began.
+// All but kNone are approximations: cells that are kept saw the canvas as it was when they were last computed.
 enum class CacheKind {
-  kNone,    // every forward computes the whole canvas
-  kPrefix,  // what lies before the active block is kept: prompt and finished blocks
-  kDual,    // what lies before and behind the active block is kept
+  kNone,     // every forward computes the whole canvas
+  kPrefix,   // what lies before the active block is kept: prompt and finished blocks
+  kDual,     // what lies before and behind the active block is kept
+  kDelayed,  // prompt and decided cells are kept, each from the second forward after it was decided (dKV-Cache-Decode)
 };
 std::string_view to_string(CacheKind kind);
-std::optional<CacheKind> parse_cache(std::string_view name);  // "none", "prefix", "dual"
+std::optional<CacheKind> parse_cache(std::string_view name);  // "none", "prefix", "dual", "delayed"
 
-// Appends to `plan` the rows of one forward over a canvas that shows `tokens`. The first forward of a block computes all of
-// them, whatever the policy; so what is kept is never older than the block. Returns the cell of the first row.
-int32_t plan_canvas(CacheKind kind, int32_t sequence, std::span<const int32_t> tokens, Block block, bool first_of_block,
-                    PassPlan& plan);
+// The cells that forward number `step` (of this canvas, from 0) computes, ascending. The whole canvas: with kPrefix and kDual in
+// the first forward of a block, with kDelayed every kDelayedRefresh forwards; so what is kept is never older.
+inline constexpr int32_t kDelayedRefresh = 8;  // cache_steps, as its authors use it with LLaDA
+std::vector<int32_t> cells_to_compute(CacheKind kind, const Canvas& canvas, Block block, bool first_of_block,
+                                      int32_t step);
 
 }  // namespace pent

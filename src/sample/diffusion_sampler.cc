@@ -37,11 +37,15 @@ class DiffusionSampler : public Sampler {
   }
 
   void plan(int32_t sequence, int32_t step, PassPlan& plan, HeadRequest& request) const override {
+    const std::vector<int32_t> tokens = canvas_.tokens();
+    const std::vector<int32_t> cells =
+        cells_to_compute(params_.cache, canvas_, blocks_[block_], step_in_block_ == 0, step);
     const auto first_row = static_cast<uint32_t>(plan.rows.size());
-    const int32_t first_cell =
-        plan_canvas(params_.cache, sequence, canvas_.tokens(), blocks_[block_], step_in_block_ == 0, plan);
+    plan.add_cells(sequence, tokens, cells);
+    auto row = cells.begin();
     for (const int32_t cell : open_cells()) {
-      plan.head_rows.push_back(first_row + static_cast<uint32_t>(cell - first_cell));
+      row = std::lower_bound(row, cells.end(), cell);
+      plan.head_rows.push_back(first_row + static_cast<uint32_t>(row - cells.begin()));
       request.keys.push_back(key(step, cell));
       request_penalty(params_, canvas_, cell, stop_ids_, request);
     }

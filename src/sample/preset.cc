@@ -128,7 +128,8 @@ void resolve_parts(const GenerationOptions& options, const Preset& preset, Sampl
   if (options.cache) {
     const auto cache = parse_cache(*options.cache);
     if (!cache)
-      throw error(ErrorKind::kInvalidArgument, "--cache is '{}'; expected none, prefix or dual", *options.cache);
+      throw error(ErrorKind::kInvalidArgument, "--cache is '{}'; expected none, prefix, dual or delayed",
+                  *options.cache);
     params.cache = *cache;
   }
   params.block_length = std::min(options.block_length.value_or(preset.block_length), params.max_tokens);

@@ -99,6 +99,11 @@ void tile_q8(const uint8_t* weights, const float* scales, int64_t groups, const 
   store_tile<R>(sums, to);
 }
 
+// [rows - 1]
+using TileQ8 = void (*)(const uint8_t*, const float*, int64_t, const int8_t*, const float*, const int32_t*,
+                        const TileOut&);
+constexpr TileQ8 kTilesQ8[kRowsQ8] = {tile_q8<1>, tile_q8<2>, tile_q8<3>, tile_q8<4>, tile_q8<5>, tile_q8<6>};
+
 // scales: this panel's, then its minima. row_sums: of the tile's first row.
 template <int R>
 void tile_q4(const uint8_t* weights, const uint16_t* scales, int64_t groups, const int8_t* values,
@@ -141,6 +146,11 @@ void tile_q4(const uint8_t* weights, const uint16_t* scales, int64_t groups, con
   store_tile<R>(sums, to);
 }
 
+// [rows - 1]
+using TileQ4 = void (*)(const uint8_t*, const uint16_t*, int64_t, const int8_t*, const float*, const float*,
+                        const TileOut&);
+constexpr TileQ4 kTilesQ4[kRowsQ8] = {tile_q4<1>, tile_q4<2>, tile_q4<3>, tile_q4<4>, tile_q4<5>, tile_q4<6>};
+
 }  // namespace
 
 void matmul_f32(const MatrixF32& w, const float* x, int64_t x_stride, float* out, int64_t out_stride,
@@ -173,14 +183,8 @@ void matmul_q8(const MatrixQ8& w, const RowsQ8& x, float* out, int64_t out_strid
       const float* row_scales = x.scales + row * x.groups;
       const int32_t* offsets = x.offsets + row * x.groups;
       const TileOut to = {out + row * out_stride + panel * kPanel, out_stride, w.n - panel * kPanel, range.add};
-      switch (range.row_end - row) {
-        case 1: tile_q8<1>(weights, scales, w.groups, values, row_scales, offsets, to); break;
-        case 2: tile_q8<2>(weights, scales, w.groups, values, row_scales, offsets, to); break;
-        case 3: tile_q8<3>(weights, scales, w.groups, values, row_scales, offsets, to); break;
-        case 4: tile_q8<4>(weights, scales, w.groups, values, row_scales, offsets, to); break;
-        case 5: tile_q8<5>(weights, scales, w.groups, values, row_scales, offsets, to); break;
-        default: tile_q8<kRowsQ8>(weights, scales, w.groups, values, row_scales, offsets, to);
-      }
+      const int64_t rows = range.row_end - row < kRowsQ8 ? range.row_end - row : kRowsQ8;
+      kTilesQ8[rows - 1](weights, scales, w.groups, values, row_scales, offsets, to);
     }
   }
 }
@@ -194,14 +198,8 @@ void matmul_q4(const MatrixQ4& w, const RowsQ8& x, float* out, int64_t out_strid
       const float* row_scales = x.scales + row * x.groups;
       const float* row_sums = x.sums + row * x.groups;
       const TileOut to = {out + row * out_stride + panel * kPanel, out_stride, w.n - panel * kPanel, range.add};
-      switch (range.row_end - row) {
-        case 1: tile_q4<1>(weights, scales, w.groups, values, row_scales, row_sums, to); break;
-        case 2: tile_q4<2>(weights, scales, w.groups, values, row_scales, row_sums, to); break;
-        case 3: tile_q4<3>(weights, scales, w.groups, values, row_scales, row_sums, to); break;
-        case 4: tile_q4<4>(weights, scales, w.groups, values, row_scales, row_sums, to); break;
-        case 5: tile_q4<5>(weights, scales, w.groups, values, row_scales, row_sums, to); break;
-        default: tile_q4<kRowsQ8>(weights, scales, w.groups, values, row_scales, row_sums, to);
-      }
+      const int64_t rows = range.row_end - row < kRowsQ8 ? range.row_end - row : kRowsQ8;
+      kTilesQ4[rows - 1](weights, scales, w.groups, values, row_scales, row_sums, to);
     }
   }
 }

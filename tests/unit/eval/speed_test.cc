@@ -81,12 +81,14 @@ TEST(Speed, ACacheSavesTheRowsItShould) {
   for (const bool diffusion : {false, true}) {
     Bench bench(diffusion);
     const auto speeds = time_denoise(bench.model, /*canvas=*/64, /*steps=*/32, /*block_length=*/16, 1);
-    ASSERT_EQ(speeds.size(), 3u);
+    ASSERT_EQ(speeds.size(), 4u);
     for (const DenoiseSpeed& speed : speeds) EXPECT_EQ(speed.nfe, 32);
     EXPECT_EQ(speeds[0].rows, 32 * 64);
     // Eight steps a block; the first of each computes the whole canvas.
     EXPECT_EQ(speeds[1].rows, 4 * 64 + 7 * (64 + 48 + 32 + 16));
     EXPECT_EQ(speeds[2].rows, 4 * (64 + 7 * 16));
+    // The masks that are left and the two cells decided last, but for every eighth forward.
+    EXPECT_EQ(speeds[3].rows, 4 * 64 + (1120 - 168));
     EXPECT_EQ(speeds[0].differing, 0);
     EXPECT_ERROR(time_denoise(bench.model, 129, 8, 8, 1), kInvalidArgument, "129");
   }

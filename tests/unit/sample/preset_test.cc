@@ -36,7 +36,7 @@ TEST(Preset, FastDllmCommitsByThresholdInBlocksOf32) {
   EXPECT_EQ(params.steps, 0);
   EXPECT_EQ(params.cache, CacheKind::kPrefix);
   EXPECT_EQ(resolve({.preset = "fast-dllm", .cache = "dual"}, fake_diffusion_spec()).cache, CacheKind::kDual);
-  EXPECT_NE(refusal({.cache = "block"}, fake_diffusion_spec()).find("none, prefix or dual"), std::string::npos);
+  EXPECT_NE(refusal({.cache = "block"}, fake_diffusion_spec()).find("none, prefix, dual or delayed"), std::string::npos);
   EXPECT_NE(refusal({.cache = "none"}, fake_ar_spec()).find("--cache is for diffusion presets"), std::string::npos);
 }
 

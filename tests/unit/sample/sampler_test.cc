@@ -59,7 +59,7 @@ Painted run_diffusion(Denoiser& denoiser, const Ids& prompt, const GenerationOpt
 
 using Steps = std::vector<std::vector<int32_t>>;
 
-TEST(DiffusionSampler, ACacheComputesTheWholeCanvasOnceABlock) {
+TEST(DiffusionSampler, ACacheComputesWhatItDoesNotKeep) {
   const std::vector<std::pair<int32_t, double>> table = {{2, 0.9}, {3, 0.6}, {4, 0.8}, {5, 0.7},
                                                          {3, 0.9}, {4, 0.6}, {6, 0.7}};
   const GenerationOptions options{.max_tokens = 6, .block_length = 3, .steps = 6};
@@ -67,7 +67,10 @@ TEST(DiffusionSampler, ACacheComputesTheWholeCanvasOnceABlock) {
   const Painted without = run_diffusion(exact, {2}, options);
   EXPECT_EQ(exact.rows_computed, 6 * 7);
   for (const auto& [cache, rows] :
-       {std::pair{"none", 6 * 7}, {"prefix", (7 + 6 + 6) + (7 + 3 + 3)}, {"dual", 2 * (7 + 3 + 3)}}) {
+       {std::pair{"none", 6 * 7},
+        {"prefix", (7 + 6 + 6) + (7 + 3 + 3)},
+        {"dual", 2 * (7 + 3 + 3)},
+        {"delayed", 7 + 6 + 5 + 4 + 3 + 2}}) {  // the masks that are left, and the cell decided last
     SCOPED_TRACE(cache);
     GenerationOptions cached = options;
     cached.cache = cache;
@@ -88,6 +91,16 @@ TEST(DiffusionSampler, ACacheComputesTheWholeCanvasOnceABlock) {
     EXPECT_EQ(result.committed, without.committed);
     EXPECT_EQ(result.completion, without.completion);
   }
+}
+
+TEST(DiffusionSampler, TheDelayedCacheComputesTheWholeCanvasEveryEighthForward) {
+  std::vector<std::pair<int32_t, double>> table(19, {2, 0.9});
+  FakeDenoiser model = table_model(table);
+  std::vector<int> rows;
+  model.on_forward = [&] { rows.push_back(model.rows_computed); };
+  run_diffusion(model, {3}, {.max_tokens = 18, .block_length = 6, .steps = 9, .cache = "delayed"});
+  for (size_t i = rows.size(); i-- > 1;) rows[i] -= rows[i - 1];
+  EXPECT_EQ(rows, (std::vector<int>{19, 18, 16, 14, 12, 10, 8, 6, 19}));  // two cells a forward
 }
 
 TEST(DiffusionSampler, CommitsTheMostConfidentFirst) {
