@@ -1,5 +1,7 @@
 // Infilling with holes of fixed length (spec 20 §19.1): literals are fixed cells, holes masked ones, denoised together.
 // Literals are tokenised piece by piece; a word that runs across the border of a hole is therefore two tokens at least.
+// Vocabularies keep a word and the blank before it in one token. So the blank with which a literal ends at a hole is the hole's to
+// write: as a token of its own it promises a digit, and nothing else.
 #include "base/error.h"
 #include "engine/best_of.h"
 #include "engine/fill_template.h"
@@ -27,6 +29,12 @@ std::vector<TokenId> opening(const Model& model, const std::string& system) {
   return spec.bos_id >= 0 ? std::vector<TokenId>{spec.bos_id} : std::vector<TokenId>{};
 }
 
+// Whether literal `i` ends with one blank that its neighbour, a hole, may write.
+bool lends_blank(const std::vector<FillSegment>& segments, size_t i) {
+  const std::string& text = segments[i].text;
+  return i + 1 < segments.size() && segments[i + 1].tokens > 0 && text.ends_with(' ') && !text.ends_with("  ");
+}
+
 FillCanvas make_canvas(const Model& model, const std::vector<FillSegment>& segments, const std::string& system) {
   FillCanvas made{.canvas = Canvas(model.denoiser->spec().mask_id)};
   int64_t holes = 0;
@@ -36,9 +44,11 @@ FillCanvas make_canvas(const Model& model, const std::vector<FillSegment>& segme
                 context);
   made.hole_tokens = static_cast<int>(holes);
   made.canvas.append_fixed(opening(model, system));
-  for (const FillSegment& segment : segments) {
+  for (size_t i = 0; i < segments.size(); ++i) {
+    const FillSegment& segment = segments[i];
     if (segment.tokens == 0) {
-      made.canvas.append_fixed(model.tokenizer->encode(segment.text));
+      const size_t written = segment.text.size() - (lends_blank(segments, i) ? 1 : 0);
+      made.canvas.append_fixed(model.tokenizer->encode(segment.text.substr(0, written)));
     } else {
       made.hole_begins.push_back(made.canvas.size());
       made.canvas.append_masked(segment.tokens);
@@ -80,7 +90,8 @@ Filling collect(const Model& model, const Canvas& canvas, const std::vector<Fill
   Filling filling;
   size_t hole = 0;
   std::string bytes;
-  for (const FillSegment& segment : segments) {
+  for (size_t i = 0; i < segments.size(); ++i) {
+    const FillSegment& segment = segments[i];
     bytes += segment.text;
     if (segment.tokens == 0) continue;
     std::string hole_bytes;
@@ -91,6 +102,7 @@ Filling collect(const Model& model, const Canvas& canvas, const std::vector<Fill
       filling.generation.token_ids.push_back(canvas[cell].token);
       ++written;
     }
+    if (i > 0 && lends_blank(segments, i - 1) && hole_bytes.starts_with(' ')) hole_bytes.erase(0, 1);  // it is there
     bytes += hole_bytes;
     filling.holes.push_back({.name = segment.name,
                              .text = replace_invalid_utf8(hole_bytes),

@@ -36,6 +36,24 @@ TEST(Fill, TheModelSeesBothSidesOfAHole) {
   EXPECT_EQ(fill(model, "ab[[1]]c", {}).generation.prompt_tokens, 3);
 }
 
+// The blank before a hole is no token of its own, and stands in the text once whether the hole begins with one or not.
+TEST(Fill, AHoleMayWriteTheBlankBeforeIt) {
+  for (const int32_t first : {4, 1}) {
+    Model model = fake_model(fake_diffusion_spec(), [&](const std::vector<int32_t>& seen, int32_t position) {
+      EXPECT_EQ(seen.size(), 3u);
+      std::vector<float> logits(16);
+      logits.at(position == 1 ? static_cast<size_t>(first) : 2) = 5;
+      return logits;
+    });
+    const Filling filling = fill(model, "ab [[2]]", {});
+    EXPECT_EQ(filling.generation.text, first == 4 ? "ab b" : "ab ab");
+    EXPECT_EQ(filling.holes[0].text, first == 4 ? "b" : "ab");
+    EXPECT_EQ(filling.generation.prompt_tokens, 1);
+  }
+  Model model = fake_model(fake_diffusion_spec());
+  EXPECT_EQ(fill(model, "ab  [[1]]", {}).generation.prompt_tokens, 3);
+}
+
 TEST(Fill, HolesAreOneBlockUnlessToldOtherwise) {
   Model model = fake_model(fake_diffusion_spec());
   std::vector<int32_t> first_cells;

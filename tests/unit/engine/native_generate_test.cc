@@ -29,7 +29,7 @@ ModelSpec small_spec(bool diffusion) {
 
 Model random_model(bool diffusion, ThreadPool& pool, bool precise) {
   std::vector<std::string> tokens = {"<eos>"};
-  for (int i = 1; i < kVocabulary; ++i) tokens.push_back(fmt::format("w{} ", i));
+  for (int i = 1; i < kVocabulary; ++i) tokens.push_back(fmt::format(" w{}", i));
   Model model;
   model.name = "random";
   model.files = make_random_model(small_spec(diffusion), 7);
@@ -112,9 +112,9 @@ TEST(NativeGenerate, AnUnknownTokenInThePromptIsNamed) {
 TEST(NativeGenerate, FillingWithRandomWeightsKeepsTheText) {
   ThreadPool pool(2);
   Model model = random_model(true, pool, false);
-  const Filling filling = fill(model, "w1 [[5]]w2 w3 [[end:2]]", {.seed = 1});
+  const Filling filling = fill(model, " w1 [[5]] w2 w3[[end:2]]", {.seed = 1});
   EXPECT_EQ(filling.holes.at(0).tokens, 5);
-  EXPECT_EQ(filling.generation.text, "w1 " + filling.holes[0].text + "w2 w3 " + filling.holes.at(1).text);
+  EXPECT_EQ(filling.generation.text, " w1 " + filling.holes[0].text + " w2 w3" + filling.holes.at(1).text);
 }
 
 }  // namespace
