@@ -1,7 +1,9 @@
 // Infilling with holes of fixed length (spec 20 §19.1): literals are fixed cells, holes masked ones, denoised together.
 // Literals are tokenised piece by piece; a word that runs across the border of a hole is therefore two tokens at least.
-// Vocabularies keep a word and the blank before it in one token. So the blank with which a literal ends at a hole is the hole's to
-// write: as a token of its own it promises a digit, and nothing else.
+// Vocabularies keep a word and the blank before it in one token, and a blank of its own promises a digit. So the blank with which
+// a literal ends at a hole is left to the hole, whose first token must then begin with one.
+#include <algorithm>
+
 #include "base/error.h"
 #include "engine/best_of.h"
 #include "engine/fill_template.h"
@@ -16,6 +18,8 @@ namespace {
 struct FillCanvas {
   Canvas canvas;
   std::vector<int32_t> hole_begins;  // first cell of each hole, in order
+  std::vector<int32_t> blank_cells;  // those of them that must bring the blank the literal before them lent
+  std::vector<int32_t> banned_there;
   int hole_tokens = 0;
 };
 
@@ -29,10 +33,21 @@ std::vector<TokenId> opening(const Model& model, const std::string& system) {
   return spec.bos_id >= 0 ? std::vector<TokenId>{spec.bos_id} : std::vector<TokenId>{};
 }
 
-// Whether literal `i` ends with one blank that its neighbour, a hole, may write.
+// " word": one blank and more.
+bool is_word_behind_blank(std::string_view bytes) { return bytes.size() > 1 && bytes[0] == ' ' && bytes[1] != ' '; }
+
+// Whether literal `i` ends with one blank that its neighbour, a hole, is to write.
 bool lends_blank(const std::vector<FillSegment>& segments, size_t i) {
   const std::string& text = segments[i].text;
   return i + 1 < segments.size() && segments[i + 1].tokens > 0 && text.ends_with(' ') && !text.ends_with("  ");
+}
+
+// Leaves the vocabulary's words behind a blank; empty when it has none.
+std::vector<int32_t> banned_behind_lent_blank(const Tokenizer& tokenizer) {
+  std::vector<int32_t> banned;
+  for (TokenId token = 0; token < tokenizer.size(); ++token)
+    if (!is_word_behind_blank(tokenizer.token_bytes(token))) banned.push_back(token);
+  return static_cast<int>(banned.size()) < tokenizer.size() ? banned : std::vector<int32_t>{};
 }
 
 FillCanvas make_canvas(const Model& model, const std::vector<FillSegment>& segments, const std::string& system) {
@@ -44,11 +59,14 @@ FillCanvas make_canvas(const Model& model, const std::vector<FillSegment>& segme
                 context);
   made.hole_tokens = static_cast<int>(holes);
   made.canvas.append_fixed(opening(model, system));
+  made.banned_there = banned_behind_lent_blank(*model.tokenizer);
   for (size_t i = 0; i < segments.size(); ++i) {
     const FillSegment& segment = segments[i];
     if (segment.tokens == 0) {
-      const size_t written = segment.text.size() - (lends_blank(segments, i) ? 1 : 0);
+      const bool lent = !made.banned_there.empty() && lends_blank(segments, i);
+      const size_t written = segment.text.size() - (lent ? 1 : 0);
       made.canvas.append_fixed(model.tokenizer->encode(segment.text.substr(0, written)));
+      if (lent) made.blank_cells.push_back(made.canvas.size());
     } else {
       made.hole_begins.push_back(made.canvas.size());
       made.canvas.append_masked(segment.tokens);
@@ -86,7 +104,7 @@ std::vector<int32_t> banned_in_holes(const Model& model) {
 }
 
 Filling collect(const Model& model, const Canvas& canvas, const std::vector<FillSegment>& segments,
-                const std::vector<int32_t>& hole_begins, const std::string& finish_reason) {
+                const FillCanvas& made, const std::string& finish_reason) {
   Filling filling;
   size_t hole = 0;
   std::string bytes;
@@ -96,13 +114,15 @@ Filling collect(const Model& model, const Canvas& canvas, const std::vector<Fill
     if (segment.tokens == 0) continue;
     std::string hole_bytes;
     int written = 0;
-    for (int32_t cell = hole_begins[hole]; cell < hole_begins[hole] + segment.tokens; ++cell) {
+    for (int32_t cell = made.hole_begins[hole]; cell < made.hole_begins[hole] + segment.tokens; ++cell) {
       if (canvas[cell].state != CellState::kCommitted) continue;
       hole_bytes += model.tokenizer->token_bytes(canvas[cell].token);
       filling.generation.token_ids.push_back(canvas[cell].token);
       ++written;
     }
-    if (i > 0 && lends_blank(segments, i - 1) && hole_bytes.starts_with(' ')) hole_bytes.erase(0, 1);  // it is there
+    const auto& lent = made.blank_cells;
+    if (std::binary_search(lent.begin(), lent.end(), made.hole_begins[hole]) && hole_bytes.starts_with(' '))
+      hole_bytes.erase(0, 1);  // the literal's
     bytes += hole_bytes;
     filling.holes.push_back({.name = segment.name,
                              .text = replace_invalid_utf8(hole_bytes),
@@ -133,10 +153,13 @@ Filling fill(Model& model, const std::string& text_with_holes, const GenerationO
     own.n_index = candidate_index(options, params.n_index, candidate);
     samplers.push_back(make_diffusion_sampler(made.canvas, own, /*stop_ids=*/{}));
   }
-  const auto [best, outcome] = choose_likeliest(
-      samplers,
-      decode(*model.denoiser, samplers, params, {.banned = banned_in_holes(model), .cancel = cancel, .trace = trace}));
-  Filling filling = collect(model, samplers[best]->canvas(), segments, made.hole_begins, outcome.finish_reason);
+  const auto [best, outcome] = choose_likeliest(samplers, decode(*model.denoiser, samplers, params,
+                                                                 {.banned = banned_in_holes(model),
+                                                                  .narrow_cells = made.blank_cells,
+                                                                  .banned_in_narrow = made.banned_there,
+                                                                  .cancel = cancel,
+                                                                  .trace = trace}));
+  Filling filling = collect(model, samplers[best]->canvas(), segments, made, outcome.finish_reason);
   Generation& generation = filling.generation;
   generation.finish_reason = outcome.finish_reason;
   generation.prompt_tokens = made.canvas.size() - made.hole_tokens;

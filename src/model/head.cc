@@ -172,6 +172,12 @@ void check_head_request(const HeadRequest& request, size_t head_rows, int vocab_
     if (std::isnan(bias.bias) || bias.bias == -kBanned)
       refuse(fmt::format("bias {} for token {}", bias.bias, bias.token));
   }
+  for (const int32_t token : request.banned_where_flagged) {
+    if (token < 0 || token >= vocab_size)
+      refuse(fmt::format("banned token {}, the vocabulary has {}", token, vocab_size));
+  }
+  if (!request.flags.empty() && request.flags.size() != head_rows)
+    refuse(fmt::format("{} flags for {} rows", request.flags.size(), head_rows));
   if (!request.targets.empty() && request.targets.size() != head_rows) {
     refuse(fmt::format("{} targets for {} rows", request.targets.size(), head_rows));
   }
@@ -203,6 +209,8 @@ void check_head_request(const HeadRequest& request, size_t head_rows, int vocab_
 RowStats reduce_logits(std::span<float> logits, const HeadRequest& request, size_t row) {
   if (!all_finite(logits)) throw error(ErrorKind::kCorrupt, "the logits of head row {} are not finite", row);
   for (const TokenBias& bias : request.biases) logits[bias.token] += bias.bias;
+  if (!request.flags.empty() && request.flags[row] != 0)
+    for (const int32_t token : request.banned_where_flagged) logits[token] = kBanned;
   if (request.repetition_penalty != 1) penalize(logits, request.recent[row], request.repetition_penalty);
 
   RowStats stats;

@@ -63,6 +63,8 @@ struct HeadRequest {
   bool entropy = false;           // of softmax(logits), nats
   int top = 0;                    // how many best tokens to list per row (ties: lower id first)
   std::vector<TokenBias> biases;  // for all rows
+  std::vector<int32_t> banned_where_flagged;  // tokens that the rows with a flag cannot get
+  std::vector<uint8_t> flags;                 // empty (no row has one), or per head row 0 or 1
   // Per head row tokens that stand near it: a positive logit is divided by the penalty, a negative one multiplied (Keskar et
   // al. 2019, arXiv:1909.05858 §4.1). Acts right after the biases; 1: off, and `recent` is not read.
   float repetition_penalty = 1;

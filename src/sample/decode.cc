@@ -1,6 +1,7 @@
 // Continuous batching of samplers over one denoiser, with trace events, deadline and cancellation.
 #include "sample/decode.h"
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
 
@@ -45,6 +46,17 @@ class Decoding {
     request_.repetition_penalty = params.repetition_penalty;
     for (const int32_t token : options.banned)
       request_.biases.push_back({token, -std::numeric_limits<float>::infinity()});
+    request_.banned_where_flagged = options.banned_in_narrow;
+  }
+
+  // Which head rows ask for a narrow cell: a row's position is its cell.
+  void flag_narrow_cells() {
+    if (options_.narrow_cells.empty()) return;
+    request_.flags.clear();
+    for (const uint32_t row : plan_.head_rows) {
+      const auto& cells = options_.narrow_cells;
+      request_.flags.push_back(std::binary_search(cells.begin(), cells.end(), plan_.rows[row].position) ? 1 : 0);
+    }
   }
 
   void start(size_t place, Sampler& sampler, DecodeOutcome& outcome) {
@@ -64,6 +76,7 @@ class Decoding {
       each->head_begin = plan_.head_rows.size();
       each->sampler.plan(each->sequence, each->outcome.nfe, plan_, request_);
     }
+    flag_narrow_cells();
     denoiser_.forward(plan_, request_, result_);
     PENT_CHECK(result_.rows.size() == plan_.head_rows.size());
     for (size_t i = 0; i < running_.size(); ++i) {

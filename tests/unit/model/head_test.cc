@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "support/expect_error.h"
 
 namespace pent {
 namespace {
@@ -16,6 +17,17 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 RowStats reduce(std::vector<float> logits, const HeadRequest& request, size_t row = 0) {
   return reduce_logits(logits, request, row);
+}
+
+TEST(Head, FlaggedRowsCannotGetWhatIsBannedThere) {
+  HeadRequest request;
+  request.banned_where_flagged = {1, 2};
+  request.flags = {0, 1};
+  std::vector<float> first = {0, 3, 2, 1}, second = first;
+  EXPECT_EQ(reduce_logits(first, request, 0).argmax, 1);
+  EXPECT_EQ(reduce_logits(second, request, 1).argmax, 3);
+  EXPECT_ERROR(check_head_request(request, 3, 4), kInvalidArgument, "2 flags for 3 rows");
+  EXPECT_ERROR(check_head_request(request, 2, 2), kInvalidArgument, "banned token 2, the vocabulary has 2");
 }
 
 TEST(Head, ArgmaxTakesTheLowestIdOnTies) {
