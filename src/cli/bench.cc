@@ -41,7 +41,7 @@ void print_limits(const Json& limits) {
 // Each part prints its figures as it measures them, unless --json wants them at the end.
 Json bench_kernels(const Arguments& args, ThreadPool& pool, const MachineLimits& limits) {
   using Format = kernels::PackedMatrix::Format;
-  const Format format = args.weights == "q4" ? Format::kQ4 : Format::kQ8;
+  const Format format = args.weights == "q8" ? Format::kQ8 : args.weights == "q4_0" ? Format::kQ4_0 : Format::kQ4_1;
   Json out = Json::array();
   if (!args.json)
     fmt::print("{:<16}{:>12}{:>6}{:>12}{:>10}{:>10}\n", args.weights + " product", "n x k", "rows", "us", "of int8",
@@ -213,7 +213,7 @@ Action define_bench(CommandLine& line) {
   add_model_options(line, args->model);
   line.flag("--json", args->json, "one JSON document");
   line.option("--rounds", args->rounds, "timings of each, of which the median counts").range(1, 1000).show_default();
-  line.option("--weights", args->weights, "kernels: q8, or q4").words({"q8", "q4"}).show_default();
+  line.option("--weights", args->weights, "kernels: q8, q4_0 or q4_1").words({"q8", "q4_0", "q4_1"}).show_default();
   line.option("--prefix", args->prefix, "rows: cached positions before the first row").range(0, 1 << 20).show_default();
   line.option("--rows", args->rows, "rows: up to so many").range(1, 1 << 16).show_default();
   line.option("--at", args->at, "forward: only so many rows; decode: only so many streams").range(1, 1 << 16);

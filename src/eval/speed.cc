@@ -63,7 +63,7 @@ using kernels::PackedMatrix;
 
 PackedMatrix random_matrix(ThreadPool& pool, PackedMatrix::Format format, int64_t n, int64_t k) {
   PackedMatrix matrix(format, n, k);
-  if (format == PackedMatrix::Format::kQ4) {
+  if (matrix.is_four_bit()) {
     uint8_t values[kernels::kGroup];
     for (uint8_t i = 0; i < kernels::kGroup; ++i) values[i] = i * 7 % 16;
     constexpr uint16_t kScale = 0x2000, kMinimum = 0xA800;  // 2^-7 and -2^-5 in float16

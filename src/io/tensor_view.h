@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/float16.h"
+
 namespace pent {
 
 // The stored formats we read. Q*: GGUF blocks of 32 elements (formats: docs/formats.md).
@@ -44,10 +46,5 @@ struct FourBitBlock {
 inline bool is_four_bit(DType type) { return type == DType::kQ4_0 || type == DType::kQ4_1; }
 // Block `block` of a row of such a tensor. Q4_0's minimum is -8 times its scale: infinite where float16 cannot hold that.
 FourBitBlock read_four_bit_block(const TensorView& tensor, int64_t row, int64_t block);
-
-float f16_to_f32(uint16_t bits);
-float bf16_to_f32(uint16_t bits);
-uint16_t f32_to_f16(float value);   // round to nearest even; NaN stays a quiet NaN
-uint16_t f32_to_bf16(float value);  // the same
 
 }  // namespace pent

@@ -26,26 +26,28 @@ struct MatrixF32 {
 };
 
 // The same in int8, symmetric per output row and group: w = scale * (value - 128). Values are stored offset by 128 as
-// the unsigned operand VNNI wants: [panels][groups][kGroup / 4][kPanel][4]; scales [panels][groups][kPanel].
+// the unsigned operand VNNI wants: [panels][groups][kGroup / 4][kPanel][4]; scales in float16 [panels][groups][kPanel].
 struct MatrixQ8 {
-  const uint8_t* values;
-  const float* scales;
-  int64_t n;
-  int64_t groups;
-};
-
-// In 4 bits with a scale and a minimum per output row and group, as GGUF's Q4_0 and Q4_1 store them, without loss:
-// w = scale * value + minimum, value 0 … 15. values [panels][groups][kGroup / 4][kPanel / 2][4]: a byte's low half belongs to the
-// panel's column c, its high half to column c + 16. scales and minima in float16: [panels][groups][2][kPanel].
-struct MatrixQ4 {
   const uint8_t* values;
   const uint16_t* scales;
   int64_t n;
   int64_t groups;
 };
 
+// In 4 bits with a scale per output row and group, as GGUF's Q4_0 and Q4_1 store them, without loss: w = scale * (value - 8), or
+// with minima w = scale * value + minimum; value 0 … 15. values [panels][groups][kGroup / 4][kPanel / 2][4]: a byte's low half
+// belongs to the panel's column c, its high half to column c + 16. scales in float16: [panels][groups][kPanel], or with minima
+// [panels][groups][2][kPanel], the minima second.
+struct MatrixQ4 {
+  const uint8_t* values;
+  const uint16_t* scales;
+  bool has_minima;
+  int64_t n;
+  int64_t groups;
+};
+
 // Activations quantised per row and group: x = scale * value. offsets = -128 * (sum of the group's values) undoes the
-// offset of 8-bit weights, sums = scale * (that sum) multiplies the minimum of 4-bit ones. values [rows][groups * kGroup], the
+// offset of 8-bit weights and, divided by 16, of 4-bit ones; sums = scale * (that sum) multiplies their minimum. values [rows][groups * kGroup], the
 // others [rows][groups].
 struct RowsQ8 {
   int8_t* values;
@@ -74,7 +76,7 @@ struct KernelSet {
                      const MatmulRange& range);
   // Per group: exact integer sum, then out += float(sum) * (row scale * column scale), groups in ascending order.
   void (*matmul_q8)(const MatrixQ8& w, const RowsQ8& x, float* out, int64_t out_stride, const MatmulRange& range);
-  // Per group: exact integer sum, then out += float(sum) * (row scale * column scale), out += row sum * column minimum.
+  // The same; with minima then out += row sum * column minimum.
   void (*matmul_q4)(const MatrixQ4& w, const RowsQ8& x, float* out, int64_t out_stride, const MatmulRange& range);
   // One row of k floats into row `row` of `out`: scale = max|x| / 127, round to nearest even; the tail is zero-padded.
   // A NaN or infinity makes the group's scale not finite.

@@ -105,9 +105,13 @@ class Loader {
 
   // How the parts of a matrix are packed: 4-bit blocks as they are, everything else as the caller wants it.
   PackedMatrix::Format format_of(const std::vector<const TensorView*>& parts) const {
-    const bool four_bit = std::all_of(
-        parts.begin(), parts.end(), [](const TensorView* part) { return part != nullptr && is_four_bit(part->dtype); });
-    return format_ == PackedMatrix::Format::kQ8 && four_bit ? PackedMatrix::Format::kQ4 : format_;
+    using Format = PackedMatrix::Format;
+    bool four_bit = true, without_minima = true;
+    for (const TensorView* part : parts) {
+      four_bit = four_bit && part != nullptr && is_four_bit(part->dtype);
+      without_minima = without_minima && part != nullptr && part->dtype == DType::kQ4_0;
+    }
+    return format_ != Format::kQ8 || !four_bit ? format_ : without_minima ? Format::kQ4_0 : Format::kQ4_1;
   }
 
   BlockWeights load_block(int layer) {
@@ -201,16 +205,25 @@ class Loader {
           const MatrixPart* part = parts.data();
           for (; row >= part->tensor->rows(); ++part) row -= part->tensor->rows();
           const int64_t source = part->source_row(row);
-          if (matrix.format() == PackedMatrix::Format::kQ4) {
+          if (matrix.is_four_bit()) {
             pack_four_bit_row(*part->tensor, source, first + i, matrix);
           } else {
             read_rows(*part->tensor, source, source + 1, rows.data() + i * k);
+            if (matrix.format() == PackedMatrix::Format::kQ8) check_fits_int8(*part->tensor, rows.data() + i * k);
           }
         }
-        if (matrix.format() != PackedMatrix::Format::kQ4) matrix.pack_panel(panel, rows.data(), count);
+        if (!matrix.is_four_bit()) matrix.pack_panel(panel, rows.data(), count);
       }
     });
     return matrix;
+  }
+
+  void check_fits_int8(const TensorView& tensor, const float* row) const {
+    const auto too_large = [](float x) { return std::fabs(x) > PackedMatrix::kMostInInt8; };
+    const float* end = row + tensor.cols();
+    if (const float* found = std::find_if(row, end, too_large); found != end)
+      throw error(ErrorKind::kUnsupported, "{}: tensor '{}' holds {}, more than int8 weights can say; --precise can",
+                  files_.weights->describe(), tensor.name, *found);
   }
 
   void pack_four_bit_row(const TensorView& tensor, int64_t source, int64_t row, PackedMatrix& matrix) const {

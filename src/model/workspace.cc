@@ -24,7 +24,8 @@ void Machine::matmul(const kernels::PackedMatrix& w, Activations& in, int64_t ro
         case kernels::PackedMatrix::Format::kQ8:
           kernels.matmul_q8(w.q8(), in.quantized.view(), out, w.n(), range);
           break;
-        case kernels::PackedMatrix::Format::kQ4:
+        case kernels::PackedMatrix::Format::kQ4_0:
+        case kernels::PackedMatrix::Format::kQ4_1:
           kernels.matmul_q4(w.q4(), in.quantized.view(), out, w.n(), range);
           break;
       }

@@ -57,9 +57,13 @@ inline __m256i dot4(__m256i sums, __m256i weights, __m256i values) {
   return _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
+inline __m256 load_f16(const uint16_t* at) {
+  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
+}
+
 template <int R>
-void tile_q8(const uint8_t* weights, const float* scales, int64_t groups, const int8_t* values, const float* row_scales,
-             const TileOut& to) {
+void tile_q8(const uint8_t* weights, const uint16_t* scales, int64_t groups, const int8_t* values,
+             const float* row_scales, const TileOut& to) {
   const __m256i offset = _mm256_set1_epi8(-128);
   __m256 sums[R][2];
 #pragma GCC unroll 3
@@ -81,7 +85,7 @@ void tile_q8(const uint8_t* weights, const float* scales, int64_t groups, const 
         dots[r][1] = dot4(dots[r][1], w1, value);
       }
     }
-    const __m256 scale0 = _mm256_loadu_ps(scales), scale1 = _mm256_loadu_ps(scales + 8);
+    const __m256 scale0 = load_f16(scales), scale1 = load_f16(scales + 8);
 #pragma GCC unroll 3
     for (int r = 0; r < R; ++r) {
       const __m256 row_scale = _mm256_set1_ps(row_scales[r * groups + group]);
@@ -95,9 +99,9 @@ void tile_q8(const uint8_t* weights, const float* scales, int64_t groups, const 
 }
 
 // Columns [half * 16, …) of the panel: the low or the high halves of its bytes. Weights of at most 15 cannot saturate.
-template <int R>
+template <int R, bool kMinima>
 void tile_q4(const uint8_t* weights, const uint16_t* scales, int64_t half, int64_t groups, const int8_t* values,
-             const float* row_scales, const float* row_sums, const TileOut& to) {
+             const float* row_scales, const int32_t* offsets, const float* row_sums, const TileOut& to) {
   const __m256i low = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
   __m256 sums[R][2];
 #pragma GCC unroll 3
@@ -105,7 +109,8 @@ void tile_q4(const uint8_t* weights, const uint16_t* scales, int64_t half, int64
   for (int64_t group = 0; group < groups; ++group) {
     __m256i dots[R][2];
 #pragma GCC unroll 3
-    for (int r = 0; r < R; ++r) dots[r][0] = dots[r][1] = _mm256_setzero_si256();
+    for (int r = 0; r < R; ++r)
+      dots[r][0] = dots[r][1] = _mm256_set1_epi32(kMinima ? 0 : offsets[r * groups + group] / 16);
     for (int step = 0; step < kGroup / 4; ++step) {
       const __m256i* at = reinterpret_cast<const __m256i*>(weights + step * kPanel * 2);
       const __m128i shift = _mm_cvtsi32_si128(int(half * 4));
@@ -120,23 +125,52 @@ void tile_q4(const uint8_t* weights, const uint16_t* scales, int64_t half, int64
         dots[r][1] = _mm256_add_epi32(dots[r][1], _mm256_madd_epi16(_mm256_maddubs_epi16(w1, value), ones));
       }
     }
-    const auto halves = [&](int64_t from) {
-      return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales + half * kHalf + from)));
-    };
-    const __m256 scale0 = halves(0), scale1 = halves(8), minimum0 = halves(kPanel), minimum1 = halves(kPanel + 8);
+    const uint16_t* own = scales + half * kHalf;
+    const __m256 scale0 = load_f16(own), scale1 = load_f16(own + 8);
 #pragma GCC unroll 3
     for (int r = 0; r < R; ++r) {
       const __m256 row_scale = _mm256_set1_ps(row_scales[r * groups + group]);
-      const __m256 row_sum = _mm256_set1_ps(row_sums[r * groups + group]);
       sums[r][0] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dots[r][0]), _mm256_mul_ps(row_scale, scale0), sums[r][0]);
       sums[r][1] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dots[r][1]), _mm256_mul_ps(row_scale, scale1), sums[r][1]);
-      sums[r][0] = _mm256_fmadd_ps(row_sum, minimum0, sums[r][0]);
-      sums[r][1] = _mm256_fmadd_ps(row_sum, minimum1, sums[r][1]);
+    }
+    if constexpr (kMinima) {
+      const __m256 minimum0 = load_f16(own + kPanel), minimum1 = load_f16(own + kPanel + 8);
+#pragma GCC unroll 3
+      for (int r = 0; r < R; ++r) {
+        const __m256 row_sum = _mm256_set1_ps(row_sums[r * groups + group]);
+        sums[r][0] = _mm256_fmadd_ps(row_sum, minimum0, sums[r][0]);
+        sums[r][1] = _mm256_fmadd_ps(row_sum, minimum1, sums[r][1]);
+      }
     }
     weights += kGroup * kPanel / 2;
-    scales += 2 * kPanel;
+    scales += (kMinima ? 2 : 1) * kPanel;
   }
   store_tile<R>(sums, to);
+}
+
+template <bool kMinima>
+void multiply_q4(const MatrixQ4& w, const RowsQ8& x, float* out, int64_t out_stride, const MatmulRange& range) {
+  for (int64_t half = range.panel_begin * 2; half < range.panel_end * 2; ++half) {
+    const uint8_t* weights = w.values + half / 2 * w.groups * kGroup * kPanel / 2;
+    const uint16_t* scales = w.scales + half / 2 * w.groups * (kMinima ? 2 : 1) * kPanel;
+    for (int64_t row = range.row_begin; row < range.row_end; row += kRowsQ8) {
+      const int8_t* values = x.values + row * x.groups * kGroup;
+      const float* row_scales = x.scales + row * x.groups;
+      const int32_t* offsets = x.offsets + row * x.groups;
+      const float* row_sums = x.sums + row * x.groups;
+      const TileOut to = {out + row * out_stride + half * kHalf, out_stride, w.n - half * kHalf, range.add};
+      switch (range.row_end - row) {
+        case 1:
+          tile_q4<1, kMinima>(weights, scales, half % 2, w.groups, values, row_scales, offsets, row_sums, to);
+          break;
+        case 2:
+          tile_q4<2, kMinima>(weights, scales, half % 2, w.groups, values, row_scales, offsets, row_sums, to);
+          break;
+        default:
+          tile_q4<kRowsQ8, kMinima>(weights, scales, half % 2, w.groups, values, row_scales, offsets, row_sums, to);
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -163,7 +197,7 @@ void matmul_f32(const MatrixF32& w, const float* x, int64_t x_stride, float* out
 void matmul_q8(const MatrixQ8& w, const RowsQ8& x, float* out, int64_t out_stride, const MatmulRange& range) {
   for (int64_t half = range.panel_begin * 2; half < range.panel_end * 2; ++half) {
     const uint8_t* weights = w.values + half / 2 * w.groups * kGroup * kPanel + half % 2 * kHalf * 4;
-    const float* scales = w.scales + half / 2 * w.groups * kPanel + half % 2 * kHalf;
+    const uint16_t* scales = w.scales + half / 2 * w.groups * kPanel + half % 2 * kHalf;
     for (int64_t row = range.row_begin; row < range.row_end; row += kRowsQ8) {
       const int8_t* values = x.values + row * x.groups * kGroup;
       const float* row_scales = x.scales + row * x.groups;
@@ -178,21 +212,7 @@ void matmul_q8(const MatrixQ8& w, const RowsQ8& x, float* out, int64_t out_strid
 }
 
 void matmul_q4(const MatrixQ4& w, const RowsQ8& x, float* out, int64_t out_stride, const MatmulRange& range) {
-  for (int64_t half = range.panel_begin * 2; half < range.panel_end * 2; ++half) {
-    const uint8_t* weights = w.values + half / 2 * w.groups * kGroup * kPanel / 2;
-    const uint16_t* scales = w.scales + half / 2 * w.groups * 2 * kPanel;
-    for (int64_t row = range.row_begin; row < range.row_end; row += kRowsQ8) {
-      const int8_t* values = x.values + row * x.groups * kGroup;
-      const float* row_scales = x.scales + row * x.groups;
-      const float* row_sums = x.sums + row * x.groups;
-      const TileOut to = {out + row * out_stride + half * kHalf, out_stride, w.n - half * kHalf, range.add};
-      switch (range.row_end - row) {
-        case 1: tile_q4<1>(weights, scales, half % 2, w.groups, values, row_scales, row_sums, to); break;
-        case 2: tile_q4<2>(weights, scales, half % 2, w.groups, values, row_scales, row_sums, to); break;
-        default: tile_q4<kRowsQ8>(weights, scales, half % 2, w.groups, values, row_scales, row_sums, to);
-      }
-    }
-  }
+  (w.has_minima ? multiply_q4<true> : multiply_q4<false>)(w, x, out, out_stride, range);
 }
 
 }  // namespace pent::kernels::avx2

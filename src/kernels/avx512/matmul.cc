@@ -64,10 +64,14 @@ inline __m512i broadcast4(const int8_t* bytes) {
   return _mm512_set1_epi32(word);
 }
 
+inline __m512 load_f16(const uint16_t* at) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)));
+}
+
 // weights, scales: this panel's. values, row_scales, offsets: the tile's first row.
 template <int R>
-void tile_q8(const uint8_t* weights, const float* scales, int64_t groups, const int8_t* values, const float* row_scales,
-             const int32_t* offsets, const TileOut& to) {
+void tile_q8(const uint8_t* weights, const uint16_t* scales, int64_t groups, const int8_t* values,
+             const float* row_scales, const int32_t* offsets, const TileOut& to) {
   __m512 sums[R][2];
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) sums[r][0] = sums[r][1] = _mm512_setzero_ps();
@@ -86,7 +90,7 @@ void tile_q8(const uint8_t* weights, const float* scales, int64_t groups, const 
         dots[r][1] = _mm512_dpbusd_epi32(dots[r][1], w1, value);
       }
     }
-    const __m512 scale0 = _mm512_loadu_ps(scales), scale1 = _mm512_loadu_ps(scales + 16);
+    const __m512 scale0 = load_f16(scales), scale1 = load_f16(scales + 16);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
       const __m512 row_scale = _mm512_set1_ps(row_scales[r * groups + group]);
@@ -100,14 +104,14 @@ void tile_q8(const uint8_t* weights, const float* scales, int64_t groups, const 
 }
 
 // [rows - 1]
-using TileQ8 = void (*)(const uint8_t*, const float*, int64_t, const int8_t*, const float*, const int32_t*,
+using TileQ8 = void (*)(const uint8_t*, const uint16_t*, int64_t, const int8_t*, const float*, const int32_t*,
                         const TileOut&);
 constexpr TileQ8 kTilesQ8[kRowsQ8] = {tile_q8<1>, tile_q8<2>, tile_q8<3>, tile_q8<4>, tile_q8<5>, tile_q8<6>};
 
-// scales: this panel's, then its minima. row_sums: of the tile's first row.
-template <int R>
+// scales: this panel's, and its minima if it has any. values, row_scales, offsets, row_sums: the tile's first row.
+template <int R, bool kMinima>
 void tile_q4(const uint8_t* weights, const uint16_t* scales, int64_t groups, const int8_t* values,
-             const float* row_scales, const float* row_sums, const TileOut& to) {
+             const float* row_scales, const int32_t* offsets, const float* row_sums, const TileOut& to) {
   const __m512i low = _mm512_set1_epi8(15);
   __m512 sums[R][2];
 #pragma GCC unroll 8
@@ -115,7 +119,8 @@ void tile_q4(const uint8_t* weights, const uint16_t* scales, int64_t groups, con
   for (int64_t group = 0; group < groups; ++group) {
     __m512i dots[R][2];
 #pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) dots[r][0] = dots[r][1] = _mm512_setzero_si512();
+    for (int r = 0; r < R; ++r)
+      dots[r][0] = dots[r][1] = _mm512_set1_epi32(kMinima ? 0 : offsets[r * groups + group] / 16);
 #pragma GCC unroll 8
     for (int step = 0; step < kGroup / 4; ++step) {
       const __m512i both = _mm512_loadu_si512(weights + step * kPanel * 2);
@@ -127,29 +132,34 @@ void tile_q4(const uint8_t* weights, const uint16_t* scales, int64_t groups, con
         dots[r][1] = _mm512_dpbusd_epi32(dots[r][1], w1, value);
       }
     }
-    const auto halves = [&](int64_t at) {
-      return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(scales + at)));
-    };
-    const __m512 scale0 = halves(0), scale1 = halves(16), minimum0 = halves(32), minimum1 = halves(48);
+    const __m512 scale0 = load_f16(scales), scale1 = load_f16(scales + 16);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
       const __m512 row_scale = _mm512_set1_ps(row_scales[r * groups + group]);
-      const __m512 row_sum = _mm512_set1_ps(row_sums[r * groups + group]);
       sums[r][0] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][0]), _mm512_mul_ps(row_scale, scale0), sums[r][0]);
       sums[r][1] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][1]), _mm512_mul_ps(row_scale, scale1), sums[r][1]);
-      sums[r][0] = _mm512_fmadd_ps(row_sum, minimum0, sums[r][0]);
-      sums[r][1] = _mm512_fmadd_ps(row_sum, minimum1, sums[r][1]);
+    }
+    if constexpr (kMinima) {
+      const __m512 minimum0 = load_f16(scales + 32), minimum1 = load_f16(scales + 48);
+#pragma GCC unroll 8
+      for (int r = 0; r < R; ++r) {
+        const __m512 row_sum = _mm512_set1_ps(row_sums[r * groups + group]);
+        sums[r][0] = _mm512_fmadd_ps(row_sum, minimum0, sums[r][0]);
+        sums[r][1] = _mm512_fmadd_ps(row_sum, minimum1, sums[r][1]);
+      }
     }
     weights += kGroup * kPanel / 2;
-    scales += 2 * kPanel;
+    scales += (kMinima ? 2 : 1) * kPanel;
   }
   store_tile<R>(sums, to);
 }
 
 // [rows - 1]
-using TileQ4 = void (*)(const uint8_t*, const uint16_t*, int64_t, const int8_t*, const float*, const float*,
-                        const TileOut&);
-constexpr TileQ4 kTilesQ4[kRowsQ8] = {tile_q4<1>, tile_q4<2>, tile_q4<3>, tile_q4<4>, tile_q4<5>, tile_q4<6>};
+using TileQ4 = void (*)(const uint8_t*, const uint16_t*, int64_t, const int8_t*, const float*, const int32_t*,
+                        const float*, const TileOut&);
+template <bool kMinima>
+constexpr TileQ4 kTilesQ4[kRowsQ8] = {tile_q4<1, kMinima>, tile_q4<2, kMinima>, tile_q4<3, kMinima>,
+                                      tile_q4<4, kMinima>, tile_q4<5, kMinima>, tile_q4<6, kMinima>};
 
 }  // namespace
 
@@ -177,7 +187,7 @@ void matmul_f32(const MatrixF32& w, const float* x, int64_t x_stride, float* out
 void matmul_q8(const MatrixQ8& w, const RowsQ8& x, float* out, int64_t out_stride, const MatmulRange& range) {
   for (int64_t panel = range.panel_begin; panel < range.panel_end; ++panel) {
     const uint8_t* weights = w.values + panel * w.groups * kGroup * kPanel;
-    const float* scales = w.scales + panel * w.groups * kPanel;
+    const uint16_t* scales = w.scales + panel * w.groups * kPanel;
     for (int64_t row = range.row_begin; row < range.row_end; row += kRowsQ8) {
       const int8_t* values = x.values + row * x.groups * kGroup;
       const float* row_scales = x.scales + row * x.groups;
@@ -192,14 +202,16 @@ void matmul_q8(const MatrixQ8& w, const RowsQ8& x, float* out, int64_t out_strid
 void matmul_q4(const MatrixQ4& w, const RowsQ8& x, float* out, int64_t out_stride, const MatmulRange& range) {
   for (int64_t panel = range.panel_begin; panel < range.panel_end; ++panel) {
     const uint8_t* weights = w.values + panel * w.groups * kGroup * kPanel / 2;
-    const uint16_t* scales = w.scales + panel * w.groups * 2 * kPanel;
+    const uint16_t* scales = w.scales + panel * w.groups * (w.has_minima ? 2 : 1) * kPanel;
     for (int64_t row = range.row_begin; row < range.row_end; row += kRowsQ8) {
       const int8_t* values = x.values + row * x.groups * kGroup;
       const float* row_scales = x.scales + row * x.groups;
+      const int32_t* offsets = x.offsets + row * x.groups;
       const float* row_sums = x.sums + row * x.groups;
       const TileOut to = {out + row * out_stride + panel * kPanel, out_stride, w.n - panel * kPanel, range.add};
       const int64_t rows = range.row_end - row < kRowsQ8 ? range.row_end - row : kRowsQ8;
-      kTilesQ4[rows - 1](weights, scales, w.groups, values, row_scales, row_sums, to);
+      const TileQ4 tile = w.has_minima ? kTilesQ4<true>[rows - 1] : kTilesQ4<false>[rows - 1];
+      tile(weights, scales, w.groups, values, row_scales, offsets, row_sums, to);
     }
   }
 }

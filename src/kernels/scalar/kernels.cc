@@ -31,6 +31,15 @@ void matmul_f32(const MatrixF32& w, const float* x, int64_t x_stride, float* out
   }
 }
 
+float from_f16(uint16_t x) {
+  const uint32_t sign = uint32_t{x & 0x8000u} << 16, exponent = x >> 10 & 31, fraction = x & 0x3FF;
+  if (exponent == 0) return (sign != 0 ? -1.0f : 1.0f) * static_cast<float>(fraction) * 0x1p-24f;
+  const uint32_t bits = sign | (exponent == 31 ? 0xFFu : exponent + 112) << 23 | fraction << 13;
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
 void matmul_q8(const MatrixQ8& w, const RowsQ8& x, float* out, int64_t out_stride, const MatmulRange& range) {
   for (int64_t panel = range.panel_begin; panel < range.panel_end; ++panel) {
     for (int64_t row = range.row_begin; row < range.row_end; ++row) {
@@ -44,22 +53,13 @@ void matmul_q8(const MatrixQ8& w, const RowsQ8& x, float* out, int64_t out_strid
           for (int64_t k = 0; k < kGroup; ++k) {
             sum += static_cast<int32_t>(weights[(k / 4 * kPanel + column) * 4 + k % 4]) * values[k];
           }
-          sums[column] +=
-              static_cast<float>(sum) * (x.scales[row * x.groups + group] * w.scales[block * kPanel + column]);
+          sums[column] += static_cast<float>(sum) *
+                          (x.scales[row * x.groups + group] * from_f16(w.scales[block * kPanel + column]));
         }
       }
       store(out + row * out_stride + panel * kPanel, sums, min(kPanel, w.n - panel * kPanel), range.add);
     }
   }
-}
-
-float from_f16(uint16_t x) {
-  const uint32_t sign = uint32_t{x & 0x8000u} << 16, exponent = x >> 10 & 31, fraction = x & 0x3FF;
-  if (exponent == 0) return (sign != 0 ? -1.0f : 1.0f) * static_cast<float>(fraction) * 0x1p-24f;
-  const uint32_t bits = sign | (exponent == 31 ? 0xFFu : exponent + 112) << 23 | fraction << 13;
-  float value;
-  memcpy(&value, &bits, sizeof value);
-  return value;
 }
 
 void matmul_q4(const MatrixQ4& w, const RowsQ8& x, float* out, int64_t out_stride, const MatmulRange& range) {
@@ -70,18 +70,18 @@ void matmul_q4(const MatrixQ4& w, const RowsQ8& x, float* out, int64_t out_strid
       for (int64_t group = 0; group < w.groups; ++group) {
         const int64_t block = panel * w.groups + group;
         const uint8_t* weights = w.values + block * kGroup * kHalf;
-        const uint16_t* scales = w.scales + block * 2 * kPanel;
+        const uint16_t* scales = w.scales + block * (w.has_minima ? 2 : 1) * kPanel;
         const int8_t* values = x.values + (row * x.groups + group) * kGroup;
         const float row_scale = x.scales[row * x.groups + group];
-        const float row_sum = x.sums[row * x.groups + group];
+        const int32_t offset = w.has_minima ? 0 : x.offsets[row * x.groups + group] / 16;
         for (int64_t column = 0; column < kPanel; ++column) {
-          int32_t sum = 0;
+          int32_t sum = offset;
           for (int64_t k = 0; k < kGroup; ++k) {
             const int byte = weights[(k / 4 * kHalf + column % kHalf) * 4 + k % 4];
             sum += (column < kHalf ? byte & 15 : byte >> 4) * values[k];
           }
           sums[column] += static_cast<float>(sum) * (row_scale * from_f16(scales[column]));
-          sums[column] += row_sum * from_f16(scales[kPanel + column]);
+          if (w.has_minima) sums[column] += x.sums[row * x.groups + group] * from_f16(scales[kPanel + column]);
         }
       }
       store(out + row * out_stride + panel * kPanel, sums, min(kPanel, w.n - panel * kPanel), range.add);

@@ -98,7 +98,8 @@ TEST(Speed, AProductKnowsItsRoof) {
   ThreadPool pool(2);
   const MachineLimits limits{.int8_ops = 1e15, .read_bytes = 1e6};  // reading is the roof
   using Format = kernels::PackedMatrix::Format;
-  for (const auto& [format, bytes] : {std::pair{Format::kQ8, 1 + 4.0 / 32}, {Format::kQ4, 0.5 + 4.0 / 32}}) {
+  for (const auto& [format, bytes] :
+       {std::pair{Format::kQ8, 1 + 2.0 / 32}, {Format::kQ4_0, 0.5 + 2.0 / 32}, {Format::kQ4_1, 0.5 + 4.0 / 32}}) {
     const MatmulSpeed speed = time_matmul(pool, limits, format, {"x", 64, 96}, 2, /*beyond_cache=*/false, 1);
     EXPECT_EQ(speed.rows, 2);
     EXPECT_NEAR(speed.roof_share * speed.seconds, 64 * 96 * bytes / 1e6, 1e-9);

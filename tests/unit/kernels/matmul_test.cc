@@ -38,13 +38,15 @@ struct FourBit {
   PackedMatrix matrix;
   std::vector<float> values;
 };
-FourBit four_bit(int64_t n, int64_t k, uint32_t seed) {
-  FourBit out = {PackedMatrix(PackedMatrix::Format::kQ4, n, k), std::vector<float>(n * k)};
+FourBit four_bit(PackedMatrix::Format format, int64_t n, int64_t k, uint32_t seed) {
+  FourBit out = {PackedMatrix(format, n, k), std::vector<float>(n * k)};
   const auto draws = noise(n * k, seed), scales = noise(2 * n * k / kGroup, seed + 1);
   for (int64_t row = 0; row < n; ++row) {
     for (int64_t group = 0; group < k / kGroup; ++group) {
       const int64_t at = row * (k / kGroup) + group;
-      const int scale = static_cast<int>(scales[2 * at] * 20), minimum = static_cast<int>(scales[2 * at + 1] * 40);
+      const int scale = static_cast<int>(scales[2 * at] * 20),
+                minimum =
+                    format == PackedMatrix::Format::kQ4_0 ? -8 * scale : static_cast<int>(scales[2 * at + 1] * 40);
       uint8_t values[kGroup];
       for (int64_t i = 0; i < kGroup; ++i) {
         values[i] = static_cast<uint8_t>((draws[row * k + group * kGroup + i] + 1) * 7.99f);
@@ -78,6 +80,9 @@ std::vector<float> multiply(const KernelSet& set, const PackedMatrix& w, const s
   return out;
 }
 
+constexpr PackedMatrix::Format kFormats[] = {PackedMatrix::Format::kF32, PackedMatrix::Format::kQ8,
+                                             PackedMatrix::Format::kQ4_0, PackedMatrix::Format::kQ4_1};
+constexpr PackedMatrix::Format kFourBit[] = {PackedMatrix::Format::kQ4_0, PackedMatrix::Format::kQ4_1};
 const int64_t kRows[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 13};
 const int64_t kColumns[] = {1, 15, 16, 17, 32, 33, 70};
 const int64_t kDepths[] = {1, 3, 31, 32, 33, 64, 100};
@@ -109,13 +114,15 @@ TEST_P(MatmulKernels, Int8ProductAgreesWithScalarOverOddShapes) {
 }
 
 TEST_P(MatmulKernels, FourBitProductAgreesWithScalarOverOddShapes) {
-  for (const int64_t k : {32, 64, 160}) {
-    for (const int64_t n : kColumns) {
-      const FourBit w = four_bit(n, k, 3);
-      for (const int64_t rows : kRows) {
-        const auto x = noise(rows * k, 4);
-        expect_near(multiply(set(), w.matrix, x, rows), multiply(scalar::kKernels, w.matrix, x, rows), 1e-5,
-                    fmt::format("{} x {} x {}", rows, n, k));
+  for (const auto format : kFourBit) {
+    for (const int64_t k : {32, 64, 160}) {
+      for (const int64_t n : kColumns) {
+        const FourBit w = four_bit(format, n, k, 3);
+        for (const int64_t rows : kRows) {
+          const auto x = noise(rows * k, 4);
+          expect_near(multiply(set(), w.matrix, x, rows), multiply(scalar::kKernels, w.matrix, x, rows), 1e-5,
+                      fmt::format("{} x {} x {}", rows, n, k));
+        }
       }
     }
   }
@@ -124,22 +131,24 @@ TEST_P(MatmulKernels, FourBitProductAgreesWithScalarOverOddShapes) {
 TEST_P(MatmulKernels, FourBitWeightsAreNotRounded) {
   // Rows of whole numbers up to 127, the largest in every group, lose nothing either: the product is exact.
   const int64_t n = 37, k = 96, rows = 3;
-  const FourBit w = four_bit(n, k, 9);
   std::vector<float> x(rows * k);
   for (int64_t i = 0; i < rows * k; ++i) x[i] = static_cast<float>(i * 37 % 255) - 127;
   for (int64_t i = 0; i < rows * k; i += kGroup) x[i] = 127;
-  const auto out = multiply(set(), w.matrix, x, rows);
-  for (int64_t row = 0; row < rows; ++row) {
-    for (int64_t column = 0; column < n; ++column) {
-      double sum = 0;
-      for (int64_t i = 0; i < k; ++i) sum += double{x[row * k + i]} * w.values[column * k + i];
-      ASSERT_NEAR(out[row * (n + 1) + column], sum, 1e-6 * std::fabs(sum) + 1e-2) << row << ", " << column;
+  for (const auto format : kFourBit) {
+    const FourBit w = four_bit(format, n, k, 9);
+    const auto out = multiply(set(), w.matrix, x, rows);
+    for (int64_t row = 0; row < rows; ++row) {
+      for (int64_t column = 0; column < n; ++column) {
+        double sum = 0;
+        for (int64_t i = 0; i < k; ++i) sum += double{x[row * k + i]} * w.values[column * k + i];
+        ASSERT_NEAR(out[row * (n + 1) + column], sum, 1e-6 * std::fabs(sum) + 1e-2) << row << ", " << column;
+      }
     }
   }
 }
 
 TEST_P(MatmulKernels, ExtremeFourBitValuesDoNotSaturate) {
-  PackedMatrix w(PackedMatrix::Format::kQ4, 40, 256);
+  PackedMatrix w(PackedMatrix::Format::kQ4_1, 40, 256);
   uint8_t most[kGroup];
   std::fill(most, most + kGroup, 15);
   for (int64_t row = 0; row < 40; ++row)
@@ -161,10 +170,10 @@ TEST_P(MatmulKernels, ExtremeInt8ValuesDoNotSaturate) {
 }
 
 TEST_P(MatmulKernels, ARowsProductIsTheSameBitsInAnyTile) {
-  for (const auto format : {PackedMatrix::Format::kF32, PackedMatrix::Format::kQ8, PackedMatrix::Format::kQ4}) {
-    const bool narrow = format == PackedMatrix::Format::kQ4;
+  for (const auto format : kFormats) {
+    const bool narrow = format == PackedMatrix::Format::kQ4_0 || format == PackedMatrix::Format::kQ4_1;
     const int64_t n = 75, k = narrow ? 96 : 97, rows = 29;
-    const PackedMatrix w = narrow ? four_bit(n, k, 5).matrix : packed(format, n, k, noise(n * k, 5));
+    const PackedMatrix w = narrow ? four_bit(format, n, k, 5).matrix : packed(format, n, k, noise(n * k, 5));
     const auto x = noise(rows * k, 6);
     const auto together = multiply(set(), w, x, rows);
     for (int64_t row = 0; row < rows; ++row) {
@@ -192,10 +201,10 @@ TEST_P(MatmulKernels, ARangeWritesItsRowsAndPanelsOnly) {
 }
 
 TEST_P(MatmulKernels, AddingAddsTheCompleteSum) {
-  for (const auto format : {PackedMatrix::Format::kF32, PackedMatrix::Format::kQ8, PackedMatrix::Format::kQ4}) {
-    const bool narrow = format == PackedMatrix::Format::kQ4;
+  for (const auto format : kFormats) {
+    const bool narrow = format == PackedMatrix::Format::kQ4_0 || format == PackedMatrix::Format::kQ4_1;
     const int64_t k = narrow ? 64 : 50;
-    const PackedMatrix w = narrow ? four_bit(45, k, 9).matrix : packed(format, 45, k, noise(45 * k, 9));
+    const PackedMatrix w = narrow ? four_bit(format, 45, k, 9).matrix : packed(format, 45, k, noise(45 * k, 9));
     const auto x = noise(7 * k, 10);
     const auto product = multiply(set(), w, x, 7), sum = multiply(set(), w, x, 7, /*add=*/true);
     for (size_t i = 0; i < product.size(); ++i) {

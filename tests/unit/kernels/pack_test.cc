@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/float16.h"
 #include "unit/kernels/every_set.h"
 
 namespace pent::kernels {
@@ -11,7 +12,7 @@ namespace {
 float unpacked(const MatrixQ8& w, int64_t row, int64_t column) {
   const int64_t block = row / kPanel * w.groups + column / kGroup, i = column % kGroup;
   const uint8_t value = w.values[block * kGroup * kPanel + (i / 4 * kPanel + row % kPanel) * 4 + i % 4];
-  return w.scales[block * kPanel + row % kPanel] * static_cast<float>(value - 128);
+  return f16_to_f32(w.scales[block * kPanel + row % kPanel]) * static_cast<float>(value - 128);
 }
 
 TEST(PackedMatrix, Int8WeightsAreWithinHalfAStepOfTheirGroup) {
@@ -28,9 +29,20 @@ TEST(PackedMatrix, Int8WeightsAreWithinHalfAStepOfTheirGroup) {
   for (int64_t row = 0; row < n; ++row) {
     for (int64_t column = 0; column < k; ++column) {
       const int64_t block = row / kPanel * w.groups + column / kGroup;
-      const float step = w.scales[block * kPanel + row % kPanel];
+      const float step = f16_to_f32(w.scales[block * kPanel + row % kPanel]);
       ASSERT_NEAR(unpacked(w, row, column), values[row * k + column], 0.5001f * step + 1e-40f) << row << ", " << column;
     }
+  }
+}
+
+TEST(PackedMatrix, WholeNumbersTimesAFloat16ScaleComeBackExactly) {  // Q8_0 blocks of a GGUF file
+  std::vector<float> values(2 * kGroup);
+  for (const float scale : {0x1p-24f, 0x1.554p-9f, 0x1.8p+3f, 65504.0f}) {
+    for (int64_t i = 0; i < 2 * kGroup; ++i) values[i] = scale * static_cast<float>(i * 61 % 255 - 127);
+    values[7] = -127 * scale, values[40] = 127 * scale;
+    PackedMatrix matrix(PackedMatrix::Format::kQ8, 1, 2 * kGroup);
+    matrix.pack_panel(0, values.data(), 1);
+    for (int64_t i = 0; i < 2 * kGroup; ++i) ASSERT_EQ(unpacked(matrix.q8(), 0, i), values[i]) << scale << ", " << i;
   }
 }
 
@@ -49,8 +61,9 @@ TEST(PackedMatrix, PaddingIsZero) {
 
 TEST(PackedMatrix, BytesNeededCoverTheStorage) {
   EXPECT_EQ(PackedMatrix::bytes_needed(PackedMatrix::Format::kF32, 33, 10), 64 * 10 * 4);
-  EXPECT_EQ(PackedMatrix::bytes_needed(PackedMatrix::Format::kQ8, 33, 33), 64 * 2 * 36);
-  EXPECT_EQ(PackedMatrix::bytes_needed(PackedMatrix::Format::kQ4, 33, 64), 64 * 2 * 20);
+  EXPECT_EQ(PackedMatrix::bytes_needed(PackedMatrix::Format::kQ8, 33, 33), 64 * 2 * 34);
+  EXPECT_EQ(PackedMatrix::bytes_needed(PackedMatrix::Format::kQ4_0, 33, 64), 64 * 2 * 18);
+  EXPECT_EQ(PackedMatrix::bytes_needed(PackedMatrix::Format::kQ4_1, 33, 64), 64 * 2 * 20);
 }
 
 TEST(KernelSets, ScalarComesFirstAndIsAlwaysSupported) {
