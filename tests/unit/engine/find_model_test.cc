@@ -4,6 +4,7 @@
 
 #include "base/mapped_file.h"
 #include "engine/model.h"
+#include "io/hub/reference.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 
@@ -66,15 +67,29 @@ TEST_F(FindModel, HubNamesAreFoundByRevisionOrCommit) {
   EXPECT_EQ(find_model("org/name@main", {}).where, found);
   EXPECT_EQ(find_model("org/name@abc123", {}).where, found);
   EXPECT_ERROR(find_model("org/name@other", {}), kNotFound, "models--org--name/snapshots/other");
-  EXPECT_ERROR(find_model("org/name:Q4_K", {}), kNotFound, "0 .gguf files have 'Q4_K' in their name");
+  EXPECT_ERROR(find_model("org/name:Q4_K", {}), kNotFound, "no .gguf file has 'Q4_K' in its name");
   write_file_atomically(cached / "refs/main", "../../../../etc");
   EXPECT_ERROR(find_model("org/name", {}), kCorrupt, "refs/main: expected the name of a commit");
+}
+
+TEST_F(FindModel, ModelsOfTheHubAreListedAndTheirGgufFilesFound) {
+  const fs::path cached = home_ / "hf/hub/models--org--name--x/snapshots/main";
+  fs::create_directories(cached);
+  for (const char* name : {"m-Q4_0-00002-of-00002.gguf", "m-Q4_0-00001-of-00002.gguf", "m-Q8_0.gguf"})
+    write_file_atomically(cached / name, "GGUF");
+  std::string looked;
+  EXPECT_EQ(find_in_hub_cache(parse_hub_reference("org/name--x:q8_0").value(), looked), cached / "m-Q8_0.gguf");
+  EXPECT_EQ(find_in_hub_cache(parse_hub_reference("org/name--x:Q4_0").value(), looked),
+            cached / "m-Q4_0-00001-of-00002.gguf");
+  EXPECT_ERROR(find_model("org/name--x", {}), kNotFound, "2 .gguf files; say which one with :QUANT");
+  EXPECT_EQ(list_hub_cache(), (std::vector<std::string>{"org/name--x"}));
 }
 
 TEST_F(FindModel, NothingFoundListsWhereItLooked) {
   EXPECT_ERROR(find_model("missing", {}), kNotFound, "no model 'missing'; looked for\n  missing",
                "embedded: none in this build", "pent/models/missing\n", "pent/models/missing.gguf");
-  EXPECT_ERROR(find_model("org/missing", {}), kNotFound, "hf/hub/models--org--missing/snapshots/main");
+  EXPECT_ERROR(find_model("org/missing", {}), kNotFound, "hf/hub/models--org--missing/snapshots/main",
+               "fetch it with: pent pull org/missing");
   EXPECT_ERROR(find_model("", {}), kNotFound, "this build carries no model; name one with -m");
 }
 
