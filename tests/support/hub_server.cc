@@ -56,7 +56,10 @@ std::string unescaped(const std::string& text) {
 
 std::string quoted(const std::string& text) {
   std::string json = "\"";
-  for (const char c : text) json += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+  for (const char c : text) {
+    if (c == '"' || c == '\\') json += '\\';
+    json += c;
+  }
   return json + "\"";
 }
 
@@ -226,6 +229,7 @@ void HubServer::answer_file(int fd, const Request& request, const std::string& p
   constexpr size_t kPiece = 4096;
   for (size_t at = from; at < end && !stop_; at += kPiece) {
     if (!send_all(fd, std::string_view(content).substr(at, std::min(kPiece, end - at)))) return;
+    while (manners_.hang && !stop_) std::this_thread::sleep_for(std::chrono::milliseconds(10));
     if (manners_.pause_ms > 0) std::this_thread::sleep_for(std::chrono::milliseconds(manners_.pause_ms));
   }
 }

@@ -44,6 +44,7 @@ class HubServer {
     bool no_length = false;  // neither Content-Length nor chunks: the end of the connection ends the body
     bool redirect_large = true;
     std::string redirect_to;  // instead of the storage
+    bool hang = false;        // nothing after the first 4 KiB of a file's body, and the connection stays open
     int pause_ms = 0;         // between pieces of 4 KiB of a file's body
   };
 

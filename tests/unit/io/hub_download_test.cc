@@ -268,7 +268,7 @@ TEST_F(HubDownload, AnUnreachableHubIsNamed) {
 }
 
 TEST_F(HubDownload, AStalledConnectionIsGivenUp) {
-  manners_.pause_ms = 3000;
+  manners_.hang = true;
   options_.stall_s = 1;
   options_.tries = 1;
   EXPECT_ERROR(fetch(), kIo, "127.0.0.1");
