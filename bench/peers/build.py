@@ -9,7 +9,8 @@ import sys
 from common import HERE, output_of, peers_dir, say, show
 
 REQUIREMENTS = HERE / "requirements.txt"
-PROGRAMS = ["llama-bench", "llama-batched-bench", "llama-diffusion-cli", "llama-quantize"]
+PROGRAMS = ["llama-bench", "llama-batched-bench", "llama-diffusion-cli", "llama-perplexity",
+            "llama-quantize"]
 FLAGS = ["-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON", "-DLLAMA_BUILD_TESTS=OFF", "-DLLAMA_BUILD_UI=OFF",
          "-DLLAMA_USE_PREBUILT_UI=OFF", "-DLLAMA_BUILD_MTMD=OFF", "-DLLAMA_OPENSSL=OFF"]
 

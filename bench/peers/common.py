@@ -30,11 +30,11 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def output_of(command, both=False):
-    """What a program prints: its standard output, or with `both` also standard error."""
+def output_of(command, both=False, given=None):
+    """What a program prints: its standard output, or with `both` also standard error. given: its standard input."""
     command = [str(part) for part in command]
     # What a denoised canvas of nonsense decodes to need not be UTF-8.
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", input=given)
     if done.returncode != 0:
         last = (done.stderr.strip() or done.stdout.strip() or "it printed nothing").splitlines()[-1]
         raise Failed(f"{' '.join(command)}: exit status {done.returncode}: {last}")

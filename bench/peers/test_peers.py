@@ -7,6 +7,7 @@ import struct
 import tempfile
 import unittest
 
+import accuracy
 import engines
 import measure
 import report
@@ -24,6 +25,34 @@ cpu2 999 0 0 0 0 0 0 0 0 0
 
 def rounds_of(*pairs):
     return [measure.Round({"decode": peer}, {"decode": pent}, 0.0) for peer, pent in pairs]
+
+
+KL_DIVERGENCE = """
+chunk             PPL               ln(PPL(Q)/PPL(base))          KL Divergence              Δp RMS            Same top p
+   1      12.3456 ±    1.2345       0.00123 ±    0.00045       0.00234 ±    0.00006     1.234 ±  0.050 %    97.647 ±  0.950 %
+
+====== Perplexity statistics ======
+Mean PPL(Q)                   :  14.924512 ±   0.451234
+Mean PPL(base)                :  14.870001 ±   0.450000
+====== KL divergence statistics ======
+Mean    KLD:   0.002341 ±   0.000021
+Maximum KLD:   0.412345
+====== Token probability statistics ======
+Same top p: 96.912 ± 0.190 %
+"""
+
+
+class Accuracy(unittest.TestCase):
+    def test_reads_the_figures_behind_the_table(self):
+        self.assertEqual(accuracy.llama_figures(KL_DIVERGENCE),
+                         {"perplexity": 14.924512, "precise_perplexity": 14.870001, "kl": 0.002341, "same_best": 0.96912})
+
+    def test_the_text_is_cut_to_whole_windows(self):
+        for letters in (3, 7):  # a token
+            kept = accuracy.cut("x" * 100_000, 5, lambda text: len(text) // letters)
+            self.assertEqual(len(kept) // letters // accuracy.WINDOW, 5)
+        with self.assertRaises(SystemExit):
+            accuracy.cut("x" * 100, 5, len)
 
 
 class Measuring(unittest.TestCase):

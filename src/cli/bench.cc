@@ -1,4 +1,5 @@
-// pent bench: how fast this machine is with a model, beside what it could do at most (eval/speed.h).
+// pent bench: how fast this machine is with a model, beside what it could do at most (eval/speed.h), and how far its packed
+// weights are from float32 (eval/accuracy.h).
 #include <algorithm>
 #include <map>
 
@@ -7,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/embedded.h"
 #include "cli/options.h"
+#include "eval/accuracy.h"
 #include "eval/speed.h"
 #include "model/weights.h"
 
@@ -20,6 +22,8 @@ struct Arguments {
   int rounds = 5;
   int prefix = 256, rows = 512, at = 0;
   int canvas = 256, steps = 64, block_length = 32;
+  std::string text;
+  int window = 512, windows = 32;
 };
 
 Json to_json(const MachineLimits& limits, int threads) {
@@ -176,8 +180,41 @@ Json bench_denoise(const Arguments& args, Model& model) {
   return out;
 }
 
+// Loads the model twice: as it runs, and in float32.
+Json bench_accuracy(const Arguments& args, ThreadPool& pool) {
+  const std::string text = file_argument(args.text);
+  Model packed = load_model(args.model.model, embedded_models(), pool);
+  const Model precise = load_model(args.model.model, embedded_models(), pool, {.precise = true});
+  const Accuracy accuracy = compare_with_precise(*packed.denoiser, *precise.denoiser, packed.tokenizer->encode(text),
+                                                 args.window, args.windows);
+  if (!args.json)
+    fmt::print(
+        "{} windows of {} tokens, {} rows: KL from float32 {:.5f} +- {:.5f} nats, same best token {:.2f} %, perplexity "
+        "{:.3f}, float32 {:.3f} ({:+.2f} %)\n",
+        accuracy.windows, args.window, accuracy.rows, accuracy.kl, accuracy.kl_error, 100 * accuracy.same_best,
+        accuracy.perplexity, accuracy.precise_perplexity,
+        100 * (accuracy.perplexity / accuracy.precise_perplexity - 1));
+  return {{"model", packed.name},
+          {"windows", accuracy.windows},
+          {"window", args.window},
+          {"rows", accuracy.rows},
+          {"kl", accuracy.kl},
+          {"kl_stderr", accuracy.kl_error},
+          {"same_best", accuracy.same_best},
+          {"perplexity", accuracy.perplexity},
+          {"precise_perplexity", accuracy.precise_perplexity}};
+}
+
 int run(const Arguments& args) {
+  if ((args.what == "accuracy") == args.text.empty())
+    throw error(ErrorKind::kInvalidArgument, "{}",
+                args.text.empty() ? "bench accuracy needs a text: --text FILE" : "--text belongs to bench accuracy");
   ThreadPool pool(args.model.threads);
+  if (args.what == "accuracy") {
+    const Json facts = {{"schema", 1}, {"bench", args.what}, {"accuracy", bench_accuracy(args, pool)}};
+    if (args.json) fmt::print("{}\n", to_json_line(facts));
+    return 0;
+  }
   if (!args.json) fmt::print(stderr, "measuring; other work on this machine makes every figure worse\n");
   const MachineLimits limits = measure_limits(pool);
   Json facts = {{"schema", 1}, {"bench", args.what}, {"limits", to_json(limits, pool.threads())}};
@@ -207,8 +244,8 @@ Action define_bench(CommandLine& line) {
   auto args = std::make_shared<Arguments>();
   line.positional("WHAT", args->what,
                   "kernels: products; rows: what a row more costs; forward: a prompt; decode: token after token; "
-                  "denoise: a canvas")
-      .words({"kernels", "rows", "forward", "decode", "denoise"})
+                  "denoise: a canvas; accuracy: how far from float32")
+      .words({"kernels", "rows", "forward", "decode", "denoise", "accuracy"})
       .required();
   add_model_options(line, args->model);
   line.flag("--json", args->json, "one JSON document");
@@ -220,6 +257,11 @@ Action define_bench(CommandLine& line) {
   line.option("--canvas", args->canvas, "rows, denoise: cells").range(1, 1 << 20).show_default();
   line.option("--steps", args->steps, "denoise: denoising steps in total").range(1, 1 << 20).show_default();
   line.option("--block-length", args->block_length, "denoise: cells of a block").range(1, 1 << 20).show_default();
+  line.option("--text", args->text, "accuracy: the file of the text; - is standard input");
+  line.option("--window", args->window, "accuracy: tokens of a window, of which the second half counts")
+      .range(4, 1 << 20)
+      .show_default();
+  line.option("--windows", args->windows, "accuracy: so many, spread over the text").range(1, 1 << 20).show_default();
   return [args] { return run(*args); };
 }
 

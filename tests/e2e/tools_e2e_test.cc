@@ -205,6 +205,21 @@ TEST(Bench, SaysItsFiguresAndTheLimitsBesideThem) {
   EXPECT_EQ(run_pent({"bench", "denoise", "-m", models().diffusion(), "--canvas", "100000"}).code, 2);
 }
 
+TEST(Bench, AccuracyReadsAText) {
+  std::string text;
+  for (int i = 0; i < 60; ++i) text += "the fox saw a crow. ";
+  const std::vector<std::string> command = {
+      "bench", "accuracy", "-m", models().diffusion(), "--text", "-", "--window", "16", "--windows", "2", "--json"};
+  const Outcome json = run_pent(command, text);
+  ASSERT_EQ(json.code, 0) << json.err;
+  EXPECT_EQ(parse_json(json.out, "bench")["accuracy"]["rows"], 16);
+  const Outcome short_text = run_pent(command, "a");
+  EXPECT_EQ(short_text.code, 2);
+  EXPECT_NE(short_text.err.find("tokens"), std::string::npos) << short_text.err;
+  EXPECT_EQ(run_pent({"bench", "accuracy", "-m", models().diffusion()}).code, 2);
+  EXPECT_EQ(run_pent({"bench", "rows", "--text", "x"}).code, 2);
+}
+
 TEST(Corpus, WritesLinesAndGoesOn) {
   const TempDir directory;
   const std::string recipe = (directory.path() / "r.toml").string(), out = (directory.path() / "o.jsonl").string();
