@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "model/rope.h"
 
 namespace pent {
 namespace {
@@ -12,10 +13,25 @@ void grow(std::vector<float>& buffer, int64_t size) {
   if (static_cast<int64_t>(buffer.size()) < size) buffer.resize(size);
 }
 
-// Rotates the queries and keys in place and stores keys and values in the rows' slots.
-void rotate_and_store(const Machine& machine, int layer, BlockPass& pass, float* qkv) {
+// RMSNorm of each head by itself.
+void norm_heads(const Machine& machine, float* heads, int count, const std::vector<float>& weight, float eps) {
+  const auto width = static_cast<int64_t>(weight.size());
+  for (float* head = heads; head < heads + count * width; head += width)
+    machine.kernels.rmsnorm(head, weight.data(), width, eps, head);
+}
+
+// Turns the first rotated_dim channels of each head.
+void rotate_heads(const Machine& machine, const BlockPass& pass, int64_t row, float* heads, int count) {
+  const int64_t head_dim = pass.spec.head_dim, half = pass.spec.rotated_dim() / 2;
+  const float *cosines = pass.cosines.data() + row * half, *sines = pass.sines.data() + row * half;
+  if (2 * half == head_dim) return machine.kernels.rope(heads, count, half, cosines, sines);
+  for (int head = 0; head < count; ++head) machine.kernels.rope(heads + head * head_dim, 1, half, cosines, sines);
+}
+
+// From projections to queries and keys, in place: biases, the heads' norms, RoPE. Keys and values go to the rows' slots.
+void rotate_and_store(const Machine& machine, const BlockWeights& weights, int layer, BlockPass& pass, float* qkv) {
   const ModelSpec& spec = pass.spec;
-  const int64_t head_dim = spec.head_dim, half = head_dim / 2;
+  const int64_t head_dim = spec.head_dim;
   const int64_t stride = (spec.n_heads + 2 * int64_t{spec.n_kv_heads}) * head_dim;
   for (size_t i = 0; i < pass.plan.sequences.size(); ++i) {
     const PassSequence& sequence = pass.plan.sequences[i];
@@ -24,8 +40,12 @@ void rotate_and_store(const Machine& machine, int layer, BlockPass& pass, float*
         float* q = qkv + row * stride;
         float* k = q + spec.n_heads * head_dim;
         const float* v = k + spec.n_kv_heads * head_dim;
-        machine.kernels.rope(q, spec.n_heads + spec.n_kv_heads, half, pass.cosines.data() + row * half,
-                             pass.sines.data() + row * half);
+        for (size_t j = 0; j < weights.qkv_bias.size(); ++j) q[j] += weights.qkv_bias[j];
+        if (!weights.q_norm.empty()) {
+          norm_heads(machine, q, spec.n_heads, weights.q_norm, spec.rms_eps);
+          norm_heads(machine, k, spec.n_kv_heads, weights.k_norm, spec.rms_eps);
+        }
+        rotate_heads(machine, pass, row, q, spec.n_heads + spec.n_kv_heads);
         for (int head = 0; head < spec.n_kv_heads; ++head) {
           pass.caches[i]->write(layer, head, pass.plan.rows[row].slot, k + head * head_dim, v + head * head_dim);
         }
@@ -37,20 +57,16 @@ void rotate_and_store(const Machine& machine, int layer, BlockPass& pass, float*
 }  // namespace
 
 void fill_rope_angles(const Machine& machine, BlockPass& pass) {
-  const int64_t half = pass.spec.head_dim / 2;
-  std::vector<float> frequencies(half);
-  for (int64_t i = 0; i < half; ++i) {
-    const float exponent = static_cast<float>(2 * i) / static_cast<float>(pass.spec.head_dim);
-    frequencies[i] = 1.0f / std::pow(static_cast<float>(pass.spec.rope_theta), exponent);
-  }
+  const int64_t half = pass.spec.rotated_dim() / 2;
+  const RopeTable table = rope_table(pass.spec);
   pass.cosines.resize(pass.rows() * half);
   pass.sines.resize(pass.rows() * half);
   machine.pool.parallel_for(pass.rows(), 16, [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin; row < end; ++row) {
       for (int64_t i = 0; i < half; ++i) {
-        const double angle = static_cast<float>(pass.plan.rows[row].position) * frequencies[i];
-        pass.cosines[row * half + i] = static_cast<float>(std::cos(angle));
-        pass.sines[row * half + i] = static_cast<float>(std::sin(angle));
+        const double angle = static_cast<float>(pass.plan.rows[row].position) * table.frequencies[i];
+        pass.cosines[row * half + i] = static_cast<float>(std::cos(angle)) * table.magnitude;
+        pass.sines[row * half + i] = static_cast<float>(std::sin(angle)) * table.magnitude;
       }
     }
   });
@@ -80,7 +96,7 @@ void attend_rows(const Machine& machine, const BlockWeights& weights, int layer,
             scratch.normed);
   grow(scratch.qkv, rows * weights.qkv.n());
   machine.matmul(weights.qkv, scratch.normed, rows, scratch.qkv.data());
-  rotate_and_store(machine, layer, pass, scratch.qkv.data());
+  rotate_and_store(machine, weights, layer, pass, scratch.qkv.data());
   scratch.attended.resize(rows, int64_t{spec.n_heads} * spec.head_dim, !machine.precise);
   scratch.attention.resize(machine.pool.threads());
   const AttentionInput input = {spec, pass.plan, layer, scratch.qkv.data(), weights.qkv.n(), scratch.attended.row(0)};
@@ -94,7 +110,17 @@ void attend_rows(const Machine& machine, const BlockWeights& weights, int layer,
   });
 }
 
-// residual += attended * attn_out; residual += ffn(norm(residual)), for the first `rows` rows.
+// rows[i] += bias; none if it is empty.
+void add_to_rows(const Machine& machine, const std::vector<float>& bias, int64_t rows, float* out) {
+  if (bias.empty()) return;
+  const auto width = static_cast<int64_t>(bias.size());
+  machine.pool.parallel_for(rows, 16, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; ++row)
+      for (int64_t i = 0; i < width; ++i) out[row * width + i] += bias[static_cast<size_t>(i)];
+  });
+}
+
+// residual += attended * attn_out (+ its bias); residual += ffn(norm(residual)), for the first `rows` rows.
 void finish_block(const Machine& machine, const BlockWeights& weights, int layer, int64_t rows, BlockPass& pass,
                   BlockScratch& scratch) {
   const ModelSpec& spec = pass.spec;
@@ -103,6 +129,7 @@ void finish_block(const Machine& machine, const BlockWeights& weights, int layer
     for (int64_t row = begin; row < end; ++row) machine.finish_row(scratch.attended, row);
   });
   machine.matmul(weights.attn_out, scratch.attended, rows, pass.residual.data(), /*add=*/true);
+  add_to_rows(machine, weights.attn_out_bias, rows, pass.residual.data());
   norm_rows(machine, pass.residual.data(), rows, weights.ffn_norm, spec.rms_eps,
             fmt::format("after the attention of layer {}", layer), scratch.normed);
   grow(scratch.gate_up, rows * 2 * ffn);

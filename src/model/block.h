@@ -18,7 +18,7 @@ struct BlockPass {
   const PassPlan& plan;
   std::vector<KvCache*> caches;  // [plan.sequences]
   std::vector<AttentionTile> tiles;
-  std::vector<float> cosines;  // [rows, head_dim / 2], of each row's position
+  std::vector<float> cosines;  // [rows, rotated_dim / 2], of each row's position
   std::vector<float> sines;
   std::vector<float> residual;  // [rows, d_model]
 
@@ -35,7 +35,7 @@ struct BlockScratch {
   std::vector<AttentionScratch> attention;  // [threads]
 };
 
-// Angles of every row: position * theta^(-2i / head_dim), in float32 as the published models compute them.
+// Angles of every row: position * frequency (model/rope.h), in float32 as the published models compute them.
 void fill_rope_angles(const Machine& machine, BlockPass& pass);
 
 // normed[i] = RMSNorm(rows_in[i]) * weight, ready for a product. Throws kCorrupt naming `where` when a row is not

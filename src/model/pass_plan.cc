@@ -1,5 +1,7 @@
 #include "model/pass_plan.h"
 
+#include <algorithm>
+
 namespace pent {
 
 void PassPlan::clear() {
@@ -34,6 +36,22 @@ void PassPlan::add_causal(int32_t sequence, std::span<const int32_t> tokens, int
   const auto row_begin = static_cast<uint32_t>(rows.size());
   for (int32_t position = first_position; const int32_t token : tokens) {
     ranges.push_back({0, position + 1});
+    rows.push_back({token, position, position, static_cast<uint32_t>(ranges.size() - 1), 1});
+    ++position;
+  }
+  sequences.push_back({sequence, row_begin, static_cast<uint32_t>(rows.size())});
+}
+
+void PassPlan::add_block_causal(int32_t sequence, std::span<const int32_t> tokens, int32_t block_size,
+                                int32_t first_position) {
+  const auto row_begin = static_cast<uint32_t>(rows.size());
+  const int32_t end = first_position + static_cast<int32_t>(tokens.size());
+  int32_t seen = 0;  // by the block of the last row added
+  for (int32_t position = first_position; const int32_t token : tokens) {
+    if (position >= seen) {
+      seen = static_cast<int32_t>(std::min<int64_t>((int64_t{position} / block_size + 1) * block_size, end));
+      ranges.push_back({0, seen});
+    }
     rows.push_back({token, position, position, static_cast<uint32_t>(ranges.size() - 1), 1});
     ++position;
   }

@@ -50,6 +50,9 @@ struct PassPlan {
   //   cells: a canvas of which only these cells, ascending, are computed; every row sees all of it
   void add_cells(int32_t sequence, std::span<const int32_t> canvas, std::span<const int32_t> cells);
   void add_causal(int32_t sequence, std::span<const int32_t> tokens, int32_t first_position = 0);
+  //   block-causal: the row at position p sees slots [0, end of p's block of block_size), but none behind the last row's
+  void add_block_causal(int32_t sequence, std::span<const int32_t> tokens, int32_t block_size,
+                        int32_t first_position = 0);
 };
 
 struct TokenBias {

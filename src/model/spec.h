@@ -7,12 +7,34 @@
 
 namespace pent {
 
-enum class AttentionKind { kFull, kCausal };
+// kBlockCausal: a row sees its own block and all blocks before it, blocks of block_size counted from position 0 (spec 10 §0.2).
+enum class AttentionKind { kFull, kCausal, kBlockCausal };
+
+// How RoPE's frequencies f = theta^(-2i / rope_dim) are rescaled for contexts longer than those of training (spec 10 §11).
+struct RopeScaling {
+  enum class Kind {
+    kNone,
+    kLinear,    // f / factor: position interpolation (arXiv:2306.15595)
+    kLlama3,    // long waves divided by factor, short ones kept, blended between (Llama 3.1)
+    kYarn,      // arXiv:2309.00071: the same idea, blended by how often a wave turns; and larger cosines and sines
+    kDivisors,  // f / divisors[i], as GGUF's rope_freqs.weight has them
+  };
+  Kind kind = Kind::kNone;
+  double factor = 1;
+  int original_positions = 0;                        // the context of training
+  double low_freq_factor = 1, high_freq_factor = 4;  // kLlama3: waves per original context
+  double beta_fast = 32, beta_slow = 1;              // kYarn: turns in the original context
+  bool truncate = true;                              // kYarn: the blend's borders are whole channels
+  double magnitude = 1;                              // kYarn: factor on cosines and sines
+  std::vector<float> divisors;                       // [rope_dim / 2]
+  bool operator==(const RopeScaling&) const = default;
+};
 
 // Pre-norm transformer with RMSNorm, RoPE (half form), GQA, SwiGLU (spec 10 §1, §11).
 struct ModelSpec {
   std::string family;  // "llada", "llama"
   AttentionKind attention = AttentionKind::kFull;
+  int block_size = 0;  // of block-causal attention, and of decoding; else 0
   int vocab_size = 0;  // rows of the embedding
   int d_model = 0;
   int n_layers = 0;
@@ -23,8 +45,14 @@ struct ModelSpec {
   int max_positions = 0;  // context length
   float rms_eps = 1e-5f;
   double rope_theta = 10000;
+  int rope_dim = 0;  // channels of a head that turn, the first ones; 0: all
+  RopeScaling rope_scaling;
+  bool qkv_bias = false;       // added to the projections, before qk_norm
+  bool attn_out_bias = false;  // added to the attention's output
+  bool qk_norm = false;        // RMSNorm of each query and key head, before RoPE, a weight per channel of a head
   bool tied_head = false;
   float logit_scale = 1;  // LLaDA's scale_logits: 1/sqrt(d_model)
+  bool shift = false;     // the logits of row i - 1 decide cell i, those of row 0 cell 0 too (spec 20 §0.3)
   int32_t mask_id = -1;   // -1: an autoregressive model
   int32_t bos_id = -1;
   int32_t eos_id = -1;  // the one written in training
@@ -33,6 +61,7 @@ struct ModelSpec {
   std::string default_preset;     // "llada", "ar"
 
   bool is_diffusion() const { return mask_id >= 0; }
+  int rotated_dim() const { return rope_dim > 0 ? rope_dim : head_dim; }
   int64_t parameters() const;
 };
 

@@ -34,13 +34,14 @@ class MemoryWeights : public WeightSource {
   TensorTable table_;
 };
 
-// One tensor of the pre-norm transformer: matrices are centred on 0, norms on 1.
+// One tensor of the pre-norm transformer: matrices and biases are centred on 0, norms on 1.
 struct RandomTensor {
   std::string name;
   std::vector<int64_t> shape;
   double deviation;
   bool in_block;
-  bool is_norm() const { return shape.size() == 1; }
+  float centre = 0;
+  bool is_vector() const { return shape.size() == 1; }
 };
 
 // In the order in which they are drawn.
@@ -51,21 +52,40 @@ std::vector<RandomTensor> tensors_of(const ModelSpec& spec, const TensorNames& n
   const auto linear = [&](const std::string& name, int64_t n, int64_t k, bool in_block = true) {
     tensors.push_back({name, {n, k}, 1 / std::sqrt(double(k)), in_block});
   };
-  const auto norm = [&](const std::string& name) { tensors.push_back({name, {d}, 0.1, false}); };
+  const auto norm = [&](const std::string& name, int64_t width) {
+    tensors.push_back({name, {width}, 0.1, false, 1.0f});
+  };
+  const auto bias = [&](const std::string& name, int64_t width) { tensors.push_back({name, {width}, 0.1, false}); };
   tensors.push_back({names.embedding, {spec.vocab_size, d}, 1, false});
   for (int layer = 0; layer < spec.n_layers; ++layer) {
     const auto name = [&](const char* pattern) { return fmt::format(fmt::runtime(pattern), layer); };
-    norm(name(names.attn_norm));
-    linear(name(names.q), q, d);
-    linear(name(names.k), kv, d);
-    linear(name(names.v), kv, d);
+    norm(name(names.attn_norm), d);
+    if (names.qkv != nullptr) {
+      linear(name(names.qkv), q + 2 * kv, d);
+    } else {
+      linear(name(names.q), q, d);
+      linear(name(names.k), kv, d);
+      linear(name(names.v), kv, d);
+    }
+    if (spec.qkv_bias && names.qkv != nullptr) {
+      bias(name(names.qkv_bias), q + 2 * kv);
+    } else if (spec.qkv_bias) {
+      bias(name(names.q_bias), q);
+      bias(name(names.k_bias), kv);
+      bias(name(names.v_bias), kv);
+    }
+    if (spec.qk_norm) {
+      norm(name(names.q_norm), spec.head_dim);
+      norm(name(names.k_norm), spec.head_dim);
+    }
     linear(name(names.attn_out), d, q);
-    norm(name(names.ffn_norm));
+    if (spec.attn_out_bias) bias(name(names.attn_out_bias), d);
+    norm(name(names.ffn_norm), d);
     linear(name(names.gate), spec.ffn_dim, d);
     linear(name(names.up), spec.ffn_dim, d);
     linear(name(names.down), d, spec.ffn_dim);
   }
-  norm(names.final_norm);
+  norm(names.final_norm, d);
   if (!spec.tied_head) linear(names.head, spec.vocab_size, d, false);
   return tensors;
 }
@@ -74,7 +94,7 @@ std::vector<RandomTensor> tensors_of(const ModelSpec& spec, const TensorNames& n
 class Noise {
  public:
   Noise(const RandomTensor& tensor, uint64_t seed, uint32_t index)
-      : centre_(tensor.is_norm() ? 1.0f : 0.0f), width_(std::sqrt(12.0) * tensor.deviation) {
+      : centre_(tensor.centre), width_(std::sqrt(12.0) * tensor.deviation) {
     key_ = {.seed = seed, .step = index, .purpose = DrawPurpose::kInit};
   }
 
@@ -192,7 +212,7 @@ ModelFiles make_random_model(const ModelSpec& spec, uint64_t seed) {
   auto weights = std::make_shared<MemoryWeights>();
   uint32_t index = 0;
   for (const RandomTensor& tensor : tensors_of(spec, hugging_face_names(spec))) {
-    std::vector<float> values(static_cast<size_t>(tensor.shape[0] * (tensor.is_norm() ? 1 : tensor.shape[1])));
+    std::vector<float> values(static_cast<size_t>(tensor.shape[0] * (tensor.is_vector() ? 1 : tensor.shape[1])));
     Noise(tensor, seed, index++).fill(0, static_cast<int64_t>(values.size()), values.data());
     weights->add(tensor.name, tensor.shape, std::move(values));
   }
@@ -207,9 +227,9 @@ void write_random_gguf(const RandomGguf& model, const std::filesystem::path& pat
   PENT_CHECK(static_cast<int>(model.vocabulary.size()) == model.spec.vocab_size);
   std::vector<GgufTensorToWrite> tensors;
   uint32_t index = 0;
-  for (const RandomTensor& tensor : tensors_of(model.spec, kGgufNames)) {
+  for (const RandomTensor& tensor : tensors_of(model.spec, gguf_names(model.spec))) {
     const DType outer = is_four_bit(model.type) ? DType::kQ8_0 : model.type;
-    const DType type = tensor.is_norm() ? DType::kF32 : tensor.in_block ? model.type : outer;
+    const DType type = tensor.is_vector() ? DType::kF32 : tensor.in_block ? model.type : outer;
     tensors.push_back({tensor.name, type, tensor.shape, [&model, &pool, tensor, type, index](const ByteSink& sink) {
                          write_tensor(tensor, type, model.seed, index, pool, sink);
                        }});

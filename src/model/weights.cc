@@ -47,8 +47,8 @@ class Loader {
     };
     return bytes({spec_.tied_head ? names_.embedding : names_.head}, spec_.vocab_size, d) +
            spec_.n_layers *
-               (bytes({names_.q, names_.k, names_.v}, q_rows() + 2 * kv_rows(), d) +
-                bytes({names_.attn_out}, d, q_rows()) + bytes({names_.gate, names_.up}, 2 * int64_t{spec_.ffn_dim}, d) +
+               (bytes(qkv_patterns(), q_rows() + 2 * kv_rows(), d) + bytes({names_.attn_out}, d, q_rows()) +
+                bytes({names_.gate, names_.up}, 2 * int64_t{spec_.ffn_dim}, d) +
                 bytes({names_.down}, d, spec_.ffn_dim));
   }
 
@@ -80,7 +80,7 @@ class Loader {
     if (kept_) weights.packed_file = kept_->file();
     weights.embedding = find(names_.embedding, {spec_.vocab_size, d});
     if (!kept_) check_finite(*weights.embedding);
-    weights.final_norm = vector(names_.final_norm);
+    weights.final_norm = vector(names_.final_norm, d);
     const TensorView* head = spec_.tied_head ? weights.embedding : find(names_.head, {spec_.vocab_size, d});
     weights.head = pack({{head}});
     for (int layer = 0; layer < spec_.n_layers; ++layer) weights.blocks.push_back(load_block(layer));
@@ -100,6 +100,11 @@ class Loader {
     }
   }
 
+  std::vector<std::string> qkv_patterns() const {
+    if (names_.qkv != nullptr) return {names_.qkv};
+    return {names_.q, names_.k, names_.v};
+  }
+
   int64_t q_rows() const { return int64_t{spec_.n_heads} * spec_.head_dim; }
   int64_t kv_rows() const { return int64_t{spec_.n_kv_heads} * spec_.head_dim; }
 
@@ -116,19 +121,48 @@ class Loader {
 
   BlockWeights load_block(int layer) {
     const int64_t d = spec_.d_model, f = spec_.ffn_dim;
-    const int64_t head_dim = names_.interleaved_rope ? spec_.head_dim : 0;
     const auto name = [&](const char* pattern) { return fmt::format(fmt::runtime(pattern), layer); };
     BlockWeights block;
-    block.attn_norm = vector(name(names_.attn_norm));
-    block.qkv = pack({{find(name(names_.q), {q_rows(), d}), head_dim},
-                      {find(name(names_.k), {kv_rows(), d}), head_dim},
-                      {find(name(names_.v), {kv_rows(), d})}});
+    block.attn_norm = vector(name(names_.attn_norm), d);
+    block.qkv = load_qkv(layer);
+    if (spec_.qkv_bias) block.qkv_bias = load_qkv_bias(layer);
+    if (spec_.qk_norm) {
+      block.q_norm = vector(name(names_.q_norm), spec_.head_dim);
+      block.k_norm = vector(name(names_.k_norm), spec_.head_dim);
+    }
     block.attn_out = pack({{find(name(names_.attn_out), {d, q_rows()})}});
-    block.ffn_norm = vector(name(names_.ffn_norm));
+    if (spec_.attn_out_bias) block.attn_out_bias = vector(name(names_.attn_out_bias), d);
+    block.ffn_norm = vector(name(names_.ffn_norm), d);
     block.gate_up = pack({{find(name(names_.gate), {f, d})}, {find(name(names_.up), {f, d})}});
     block.down = pack({{find(name(names_.down), {d, f})}});
     return block;
   }
+
+  PackedMatrix load_qkv(int layer) {
+    const int64_t d = spec_.d_model, head_dim = interleaved_head_dim();
+    const auto name = [&](const char* pattern) { return fmt::format(fmt::runtime(pattern), layer); };
+    if (names_.qkv != nullptr) return pack({{find(name(names_.qkv), {q_rows() + 2 * kv_rows(), d})}});
+    return pack({{find(name(names_.q), {q_rows(), d}), head_dim},
+                 {find(name(names_.k), {kv_rows(), d}), head_dim},
+                 {find(name(names_.v), {kv_rows(), d})}});
+  }
+
+  std::vector<float> load_qkv_bias(int layer) {
+    const auto name = [&](const char* pattern) { return fmt::format(fmt::runtime(pattern), layer); };
+    if (names_.qkv != nullptr) return vector(name(names_.qkv_bias), q_rows() + 2 * kv_rows());
+    std::vector<float> bias;
+    const auto append = [&](const char* pattern, int64_t size, int64_t head_dim) {
+      const std::vector<float> part = vector(name(pattern), size);
+      const MatrixPart rows = {nullptr, head_dim};
+      for (int64_t row = 0; row < size; ++row) bias.push_back(part[static_cast<size_t>(rows.source_row(row))]);
+    };
+    append(names_.q_bias, q_rows(), interleaved_head_dim());
+    append(names_.k_bias, kv_rows(), interleaved_head_dim());
+    append(names_.v_bias, kv_rows(), 0);
+    return bias;
+  }
+
+  int64_t interleaved_head_dim() const { return names_.interleaved_rope ? spec_.head_dim : 0; }
 
   const TensorView* find(const std::string& name, const std::vector<int64_t>& shape) {
     used_.insert(name);
@@ -167,7 +201,9 @@ class Loader {
   void check_nothing_left() const {
     for (const std::string& name : files_.weights->names()) {
       const auto is = [&](const char* suffix) { return name.ends_with(suffix); };
-      if (used_.contains(name) || is("rotary_emb.inv_freq") || is("attn.bias") || is("attn.masked_bias")) continue;
+      if (used_.contains(name) || is("rotary_emb.inv_freq") || is("attn.bias") || is("attn.masked_bias") ||
+          name == "rope_freqs.weight")
+        continue;                                            // the last is part of the spec (families/gguf_spec.cc)
       if (spec_.tied_head && name == names_.head) continue;  // some writers repeat the embedding
       throw error(ErrorKind::kUnsupported, "{}: tensor '{}' has no place in family {}", files_.weights->describe(),
                   name, spec_.family);
@@ -181,9 +217,9 @@ class Loader {
     });
   }
 
-  std::vector<float> vector(const std::string& name) {
-    std::vector<float> values(spec_.d_model);
-    read_rows(*find(name, {spec_.d_model}), 0, 1, values.data());
+  std::vector<float> vector(const std::string& name, int64_t size) {
+    std::vector<float> values(static_cast<size_t>(size));
+    read_rows(*find(name, {size}), 0, 1, values.data());
     return values;
   }
 

@@ -13,12 +13,16 @@
 namespace pent {
 
 struct BlockWeights {
-  std::vector<float> attn_norm;    // [d_model]
-  kernels::PackedMatrix qkv;       // [(n_heads + 2 n_kv_heads) * head_dim, d_model]: Q, K, V heads in half-form order
-  kernels::PackedMatrix attn_out;  // [d_model, n_heads * head_dim]
-  std::vector<float> ffn_norm;     // [d_model]
-  kernels::PackedMatrix gate_up;   // [2 * ffn_dim, d_model]: gate, then up
-  kernels::PackedMatrix down;      // [d_model, ffn_dim]
+  std::vector<float> attn_norm;      // [d_model]
+  kernels::PackedMatrix qkv;         // [(n_heads + 2 n_kv_heads) * head_dim, d_model]: Q, K, V heads in half-form order
+  std::vector<float> qkv_bias;       // as the rows of qkv; empty: none
+  std::vector<float> q_norm;         // [head_dim], of each query head; empty: none
+  std::vector<float> k_norm;         // [head_dim]
+  kernels::PackedMatrix attn_out;    // [d_model, n_heads * head_dim]
+  std::vector<float> attn_out_bias;  // [d_model]; empty: none
+  std::vector<float> ffn_norm;       // [d_model]
+  kernels::PackedMatrix gate_up;     // [2 * ffn_dim, d_model]: gate, then up
+  kernels::PackedMatrix down;        // [d_model, ffn_dim]
 };
 
 struct ModelWeights {

@@ -10,24 +10,26 @@
 namespace pent {
 namespace {
 
-constexpr int64_t kMaxSize = int64_t{1} << 24;
 constexpr int64_t kMaxWidth = int64_t{1} << 20;
 constexpr int kMaxLayers = 4096;
 
+}  // namespace
+
 int checked_size(int64_t value, const char* key, const std::string& where) {
-  if (value < 1 || value > kMaxSize) {
-    throw error(ErrorKind::kCorrupt, "{}: '{}' is {}, expected 1 to {}", where, key, value, kMaxSize);
+  if (value < 1 || value > kMaxConfigSize) {
+    throw error(ErrorKind::kCorrupt, "{}: '{}' is {}, expected 1 to {}", where, key, value, kMaxConfigSize);
   }
   return static_cast<int>(value);
 }
 
-// -1, as some configs write, means none.
 int32_t checked_token(int64_t value, const char* key, const std::string& where) {
-  if (value < -1 || value >= kMaxSize) {
+  if (value < -1 || value >= kMaxConfigSize) {
     throw error(ErrorKind::kCorrupt, "{}: '{}' is {}, not a token id", where, key, value);
   }
   return static_cast<int32_t>(value);
 }
+
+namespace {
 
 // A number or a list of numbers.
 std::vector<int32_t> token_list(const Json& object, const char* key, const std::string& where) {
@@ -60,6 +62,11 @@ bool ConfigReader::flag(const char* key, bool fallback) const {
   return get_bool(config(), key, where_).value_or(fallback);
 }
 
+bool ConfigReader::has(const char* key) const {
+  const auto found = config().find(key);
+  return found != config().end() && !found->is_null();
+}
+
 void ConfigReader::require_flag(const char* key, bool supported) const {
   if (flag(key, supported) != supported) {
     throw error(ErrorKind::kUnsupported, "{}: '{}' is {}; only {} is supported", where_, key, !supported, supported);
@@ -75,15 +82,17 @@ void ConfigReader::require_text(const char* key, const char* supported) const {
 }
 
 void ConfigReader::require_absent(const char* key) const {
-  const auto found = config().find(key);
-  if (found != config().end() && !found->is_null()) {
+  if (has(key)) {
     throw error(ErrorKind::kUnsupported, "{}: '{}' is set; this build does not know what to do with it", where_, key);
   }
 }
 
 int32_t ConfigReader::token(const char* key) const {
-  const auto value = get_int(config(), key, where_);
-  return value ? checked_token(*value, key, where_) : -1;
+  if (const auto value = get_int(config(), key, where_)) return checked_token(*value, key, where_);
+  if (!files_.generation_config.is_object()) return -1;
+  const std::string where = files_.where + "/generation_config.json";
+  const auto value = get_int(files_.generation_config, key, where);
+  return value ? checked_token(*value, key, where) : -1;
 }
 
 std::string ConfigReader::architecture(const ModelFiles& files) {
@@ -116,63 +125,37 @@ void read_stop_ids(const ModelFiles& files, ModelSpec& spec) {
   if (!spec.stop_ids.empty()) spec.eos_id = spec.stop_ids.front();
 }
 
-ModelSpec read_gguf_spec(const ModelFiles& files, const std::string& arch, AttentionKind attention) {
-  const GgufFile& gguf = *files.gguf;
-  const auto optional_size = [&](const std::string& key, int64_t fallback) {
-    return checked_size(gguf.get_int(key).value_or(fallback), key.c_str(), files.where);
+namespace {
+
+template <typename Refuse>
+void check_rope_scaling(const ModelSpec& spec, const Refuse& refuse) {
+  const RopeScaling& scaling = spec.rope_scaling;
+  using Kind = RopeScaling::Kind;
+  const auto check = [&](const char* what, double value, double low, double high) {
+    if (!(value >= low && value <= high))  // written so that NaN fails
+      refuse(fmt::format("RoPE scaling: {} is {}, expected {} to {}", what, value, low, high));
   };
-  const auto size = [&](const std::string& key) {
-    if (!gguf.get_int(arch + "." + key)) {
-      throw error(ErrorKind::kCorrupt, "{}: the required key '{}.{}' is missing", files.where, arch, key);
-    }
-    return optional_size(arch + "." + key, 0);
-  };
-  const auto token = [&](const char* key) {
-    const auto value = gguf.get_int(std::string("tokenizer.ggml.") + key);
-    return value ? checked_token(*value, key, files.where) : -1;
-  };
-  ModelSpec spec;
-  spec.d_model = size("embedding_length");
-  spec.n_layers = size("block_count");
-  spec.n_heads = size("attention.head_count");
-  spec.n_kv_heads = optional_size(arch + ".attention.head_count_kv", spec.n_heads);
-  spec.head_dim = optional_size(arch + ".attention.key_length", std::max(1, spec.d_model / spec.n_heads));
-  spec.ffn_dim = size("feed_forward_length");
-  spec.max_positions = size("context_length");
-  const TensorView* embedding = gguf.find("token_embd.weight");
-  if (embedding == nullptr) throw error(ErrorKind::kCorrupt, "{}: tensor 'token_embd.weight' is missing", files.where);
-  spec.vocab_size = checked_size(embedding->rows(), "rows of token_embd.weight", files.where);
-  spec.tied_head = gguf.find("output.weight") == nullptr;
-  spec.rms_eps = static_cast<float>(gguf.get_number(arch + ".attention.layer_norm_rms_epsilon").value_or(1e-5));
-  spec.rope_theta = gguf.get_number(arch + ".rope.freq_base").value_or(10000);
-  const auto unsupported = [&](const std::string& key, const std::string& value) {
-    throw error(ErrorKind::kUnsupported, "{}: '{}' is {}, which is not supported", files.where, key, value);
-  };
-  const std::string rope = arch + ".rope.";
-  if (gguf.get_int(rope + "dimension_count").value_or(spec.head_dim) != spec.head_dim) {
-    unsupported(rope + "dimension_count", "not the whole head");
+  if (scaling.kind == Kind::kNone) return;
+  if (scaling.kind != Kind::kDivisors) check("factor", scaling.factor, 1e-3, 1e6);
+  if (scaling.kind == Kind::kLlama3 || scaling.kind == Kind::kYarn)
+    check("original context", scaling.original_positions, 1, 1e9);
+  if (scaling.kind == Kind::kLlama3) {
+    check("low_freq_factor", scaling.low_freq_factor, 1e-6, 1e6);
+    check("high_freq_factor", scaling.high_freq_factor, 1e-6, 1e6);
+    if (scaling.high_freq_factor <= scaling.low_freq_factor)
+      refuse("RoPE scaling: high_freq_factor is not above low_freq_factor");
   }
-  const std::string scaling = gguf.get_string(rope + "scaling.type").value_or("none");
-  if (scaling != "none") unsupported(rope + "scaling.type", scaling);
-  if (gguf.find("rope_freqs.weight") != nullptr) unsupported("rope_freqs.weight", "given (rescaled RoPE)");
-  if (gguf.get_int(arch + ".attention.value_length").value_or(spec.head_dim) != spec.head_dim) {
-    unsupported(arch + ".attention.value_length", "not the key length");
+  if (scaling.kind == Kind::kYarn) {
+    check("beta_fast", scaling.beta_fast, 1e-6, 1e6);
+    check("beta_slow", scaling.beta_slow, 1e-6, 1e6);
+    check("attention factor", scaling.magnitude, 1e-3, 1e3);
   }
-  if (gguf.get_int(arch + ".expert_count").value_or(0) != 0) unsupported(arch + ".expert_count", "not 0");
-  const bool causal = gguf.get_bool(arch + ".attention.causal").value_or(attention == AttentionKind::kCausal);
-  if (causal != (attention == AttentionKind::kCausal))
-    unsupported(arch + ".attention.causal", causal ? "true" : "false");
-  if (gguf.get_bool("diffusion.shift_logits").value_or(false)) unsupported("diffusion.shift_logits", "true");
-  spec.attention = attention;
-  spec.bos_id = token("bos_token_id");
-  spec.eos_id = token("eos_token_id");
-  spec.pad_id = token("padding_token_id");
-  spec.mask_id = token("mask_token_id");
-  for (const int32_t stop : {spec.eos_id, token("eot_token_id"), token("eom_token_id")}) {
-    add_stop(spec, stop);
-  }
-  return spec;
+  for (const float divisor : scaling.divisors) check("divisor", divisor, 1e-6, 1e9);
+  if (scaling.kind == Kind::kDivisors && static_cast<int>(scaling.divisors.size()) != spec.rotated_dim() / 2)
+    refuse(fmt::format("RoPE scaling: {} divisors for {} channels", scaling.divisors.size(), spec.rotated_dim()));
 }
+
+}  // namespace
 
 void check_spec(const ModelSpec& spec, const std::string& where) {
   const auto refuse = [&](const std::string& what) { throw error(ErrorKind::kCorrupt, "{}: {}", where, what); };
@@ -184,6 +167,12 @@ void check_spec(const ModelSpec& spec, const std::string& where) {
     refuse(fmt::format("{} attention heads cannot share {} key/value heads", spec.n_heads, spec.n_kv_heads));
   }
   if (spec.head_dim % 2 != 0) refuse(fmt::format("head dimension {} is odd; RoPE needs pairs", spec.head_dim));
+  if (spec.rotated_dim() % 2 != 0 || spec.rotated_dim() > spec.head_dim)
+    refuse(fmt::format("RoPE turns {} of a head's {} channels; it needs pairs of them", spec.rotated_dim(),
+                       spec.head_dim));
+  if (spec.attention == AttentionKind::kBlockCausal && spec.block_size < 1)
+    refuse("block-causal attention without a block size");
+  check_rope_scaling(spec, refuse);
   if (!std::isfinite(spec.rope_theta) || spec.rope_theta <= 1)
     refuse(fmt::format("RoPE base {} is not above 1", spec.rope_theta));
   if (!std::isfinite(spec.rms_eps) || spec.rms_eps < 0 || spec.rms_eps > 1) {
@@ -199,21 +188,5 @@ void check_spec(const ModelSpec& spec, const std::string& where) {
   check_token("pad", spec.pad_id);
   for (const int32_t stop : spec.stop_ids) check_token("end-of-text", stop);
 }
-
-const TensorNames kGgufNames = {
-    .embedding = "token_embd.weight",
-    .final_norm = "output_norm.weight",
-    .head = "output.weight",
-    .attn_norm = "blk.{}.attn_norm.weight",
-    .q = "blk.{}.attn_q.weight",
-    .k = "blk.{}.attn_k.weight",
-    .v = "blk.{}.attn_v.weight",
-    .attn_out = "blk.{}.attn_output.weight",
-    .ffn_norm = "blk.{}.ffn_norm.weight",
-    .gate = "blk.{}.ffn_gate.weight",
-    .up = "blk.{}.ffn_up.weight",
-    .down = "blk.{}.ffn_down.weight",
-    .interleaved_rope = true,
-};
 
 }  // namespace pent

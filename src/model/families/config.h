@@ -10,6 +10,13 @@
 
 namespace pent {
 
+inline constexpr int64_t kMaxConfigSize = int64_t{1} << 24;
+
+// `value` as a size or count, refused outside [1, kMaxConfigSize]; as a token id, refused below -1 (which some configs write
+// for none). Both name key and file.
+int checked_size(int64_t value, const char* key, const std::string& where);
+int32_t checked_token(int64_t value, const char* key, const std::string& where);
+
 // A config.json (or a GGUF's metadata under one architecture's prefix) with checked look-ups.
 class ConfigReader {
  public:
@@ -23,7 +30,8 @@ class ConfigReader {
   void require_flag(const char* key, bool supported) const;
   void require_text(const char* key, const char* supported) const;
   void require_absent(const char* key) const;
-  int32_t token(const char* key) const;  // -1 if absent
+  int32_t token(const char* key) const;  // from config.json, else generation_config.json; -1 if absent
+  bool has(const char* key) const;       // and not null
   const Json& config() const { return files_.config; }
   const std::string& where() const { return where_; }
 
@@ -40,9 +48,13 @@ class ConfigReader {
 void read_stop_ids(const ModelFiles& files, ModelSpec& spec);
 void add_stop(ModelSpec& spec, int32_t token);  // unless it is there, or negative
 
-// The dimensions, RoPE base, special ids of a GGUF whose architecture is `arch`. Refuses another attention than the
-// family's.
+// Dimensions, RoPE, biases and norms (by the tensors of block 0), special ids of a GGUF whose architecture is `arch`. Refuses
+// another attention than the family's. shift is what the file says, false if nothing.
 ModelSpec read_gguf_spec(const ModelFiles& files, const std::string& arch, AttentionKind attention);
+
+// What config.json says in the keys that Llama, Qwen2, Qwen3 and their relatives share in transformers: dimensions, RoPE and its
+// rescaling, the head's tying, special ids. `attention_bias` is up to the family.
+ModelSpec read_llama_keys(const ModelFiles& files);
 
 // Throws kCorrupt, naming what contradicts what: heads that do not divide, token ids outside the vocabulary, …
 void check_spec(const ModelSpec& spec, const std::string& where);

@@ -16,7 +16,7 @@ std::string architecture_text(const ModelFiles& files) {
 }  // namespace
 
 std::span<const Family> families() {
-  static const Family table[] = {kLladaFamily, kLlamaFamily};  // one line each
+  static const Family table[] = {kLladaFamily, kLlamaFamily, kQwen2Family, kQwen3Family};
   return table;
 }
 
@@ -30,12 +30,30 @@ const Family& find_family(const ModelFiles& files) {
               architecture_text(files), known);
 }
 
-const TensorNames& hugging_face_names(const ModelSpec& spec) {
-  return spec.family == kLladaFamily.name ? kLladaNames : kLlamaNames;
+const Family& family_of(const ModelSpec& spec) {
+  for (const Family& family : families())
+    if (spec.family == family.name) return family;
+  PENT_CHECK(false, "family '{}'", spec.family);
+}
+
+bool has_architecture(const ModelFiles& files, const Family& family) {
+  if (files.gguf) return family.gguf != nullptr && files.gguf->get_string("general.architecture") == family.gguf;
+  const std::string architecture = ConfigReader::architecture(files);
+  return architecture == family.architecture ||
+         (architecture.empty() && ConfigReader::model_type(files) == family.model_type);
+}
+
+const TensorNames& hugging_face_names(const ModelSpec& spec) { return *family_of(spec).names; }
+
+const TensorNames& gguf_names(const ModelSpec& spec) {
+  const Family& family = family_of(spec);
+  if (family.gguf == nullptr)
+    throw error(ErrorKind::kUnsupported, "family {} has no GGUF form that other programs read", family.name);
+  return *family.gguf_names;
 }
 
 const TensorNames& tensor_names(const ModelFiles& files, const ModelSpec& spec) {
-  return files.gguf ? kGgufNames : hugging_face_names(spec);
+  return files.gguf ? gguf_names(spec) : hugging_face_names(spec);
 }
 
 ModelSpec read_spec(const ModelFiles& files) { return find_family(files).read_spec(files); }

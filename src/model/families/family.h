@@ -11,7 +11,8 @@
 
 namespace pent {
 
-// Where a container keeps the weights of the pre-norm transformer. In the names of a block, {} is its number.
+// Where a container keeps the weights of the pre-norm transformer. In the names of a block, {} is its number. Null where no
+// model of these names has such a tensor.
 struct TensorNames {
   const char* embedding;   // [vocab, d_model]
   const char* final_norm;  // [d_model]
@@ -28,11 +29,24 @@ struct TensorNames {
   // Rows of Q and K stand in the order of interleaved RoPE: row 2i + p of a head is row p * head_dim / 2 + i of the
   // half form (spec 10 §14.3).
   bool interleaved_rope;
+  const char* q_bias = nullptr;  // as the rows of q, k and v; read if spec.qkv_bias
+  const char* k_bias = nullptr;
+  const char* v_bias = nullptr;
+  const char* attn_out_bias = nullptr;  // [d_model]; if spec.attn_out_bias
+  const char* q_norm = nullptr;         // [head_dim]; if spec.qk_norm
+  const char* k_norm = nullptr;
+  const char* qkv = nullptr;  // instead of q, k and v: their rows below one another
+  const char* qkv_bias = nullptr;
 };
 
 struct Family {
   const char* name;
   const char* summary;
+  const char* architecture;  // architectures[0] and model_type of config.json, as published
+  const char* model_type;
+  const char* gguf;  // general.architecture; null: no GGUF files of it
+  const TensorNames* names;
+  const TensorNames* gguf_names;
   bool (*matches)(const ModelFiles& files);
   ModelSpec (*read_spec)(const ModelFiles& files);
 };
@@ -42,15 +56,23 @@ std::span<const Family> families();
 
 // Throws kUnsupported naming the architecture when no family matches.
 const Family& find_family(const ModelFiles& files);
+const Family& family_of(const ModelSpec& spec);  // by spec.family
+
+// Whether the files say so: by architectures[0], by model_type where there is none, or by a GGUF's architecture.
+bool has_architecture(const ModelFiles& files, const Family& family);
 
 // The names that these files use, given their family's own.
 const TensorNames& tensor_names(const ModelFiles& files, const ModelSpec& spec);
 const TensorNames& hugging_face_names(const ModelSpec& spec);  // of spec.family
+const TensorNames& gguf_names(const ModelSpec& spec);          // of spec.family; throws kUnsupported if there are none
 
 extern const Family kLladaFamily;
 extern const Family kLlamaFamily;
-extern const TensorNames kLladaNames;  // of the original checkpoints
-extern const TensorNames kLlamaNames;
-extern const TensorNames kGgufNames;  // of both families in GGUF
+extern const Family kQwen2Family;
+extern const Family kQwen3Family;
+extern const TensorNames kLladaNames;            // of the original checkpoints
+extern const TensorNames kLlamaNames;            // of transformers' Llama, Qwen2, Qwen3 and their relatives
+extern const TensorNames kGgufNames;             // of all families in GGUF …
+extern const TensorNames kGgufInterleavedNames;  // … and of those whose Q and K llama.cpp's converter permutes
 
 }  // namespace pent

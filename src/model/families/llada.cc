@@ -10,10 +10,7 @@ namespace pent {
 namespace {
 
 bool matches(const ModelFiles& files) {
-  if (files.gguf) return files.gguf->get_string("general.architecture") == "llada";
-  const std::string architecture = ConfigReader::architecture(files);
-  if (architecture.find("MoE") != std::string::npos) return false;  // LLaDA-MoE says model_type llada too
-  return architecture == "LLaDAModelLM" || (architecture.empty() && ConfigReader::model_type(files) == "llada");
+  return has_architecture(files, kLladaFamily);  // LLaDA-MoE says model_type llada too, but has its own architecture
 }
 
 // What the reference code can do and we cannot (or do not need to).
@@ -65,6 +62,9 @@ ModelSpec read_hf_spec(const ModelFiles& files) {
 
 ModelSpec read(const ModelFiles& files) {
   ModelSpec spec = files.gguf ? read_gguf_spec(files, "llada", AttentionKind::kFull) : read_hf_spec(files);
+  if (spec.shift)
+    throw error(ErrorKind::kUnsupported, "{}: 'diffusion.shift_logits' is true; LLaDA's logits are not shifted",
+                files.where);
   spec.family = kLladaFamily.name;
   spec.attention = AttentionKind::kFull;
   spec.default_preset = "llada";
@@ -78,7 +78,16 @@ ModelSpec read(const ModelFiles& files) {
 }  // namespace
 
 const Family kLladaFamily = {
-    "llada", "LLaDA 8B Base, Instruct, 1.5 and models trained here: masked diffusion, full attention", matches, read};
+    .name = "llada",
+    .summary = "LLaDA 8B Base, Instruct, 1.5, iLLaDA and models trained here: masked diffusion, full attention",
+    .architecture = "LLaDAModelLM",
+    .model_type = "llada",
+    .gguf = "llada",
+    .names = &kLladaNames,
+    .gguf_names = &kGgufInterleavedNames,
+    .matches = matches,
+    .read_spec = read,
+};
 
 const TensorNames kLladaNames = {
     .embedding = "model.transformer.wte.weight",

@@ -1,5 +1,6 @@
 // A spec as config.json, in the keys of its family, and as GGUF metadata.
 #include "base/decimal.h"
+#include "base/error.h"
 #include "model/families/config.h"
 #include "model/families/family.h"
 
@@ -37,23 +38,53 @@ Json llada_config(const ModelSpec& spec) {
           {"mask_token_id", spec.mask_id}};
 }
 
+// In the form of rope_scaling that transformers reads. kDivisors has none.
+Json rope_scaling(const ModelSpec& spec) {
+  const RopeScaling& scaling = spec.rope_scaling;
+  switch (scaling.kind) {
+    case RopeScaling::Kind::kNone: return nullptr;
+    case RopeScaling::Kind::kLinear: return {{"rope_type", "linear"}, {"factor", scaling.factor}};
+    case RopeScaling::Kind::kLlama3:
+      return {{"rope_type", "llama3"},
+              {"factor", scaling.factor},
+              {"low_freq_factor", scaling.low_freq_factor},
+              {"high_freq_factor", scaling.high_freq_factor},
+              {"original_max_position_embeddings", scaling.original_positions}};
+    case RopeScaling::Kind::kYarn:
+      return {{"rope_type", "yarn"},
+              {"factor", scaling.factor},
+              {"beta_fast", scaling.beta_fast},
+              {"beta_slow", scaling.beta_slow},
+              {"truncate", scaling.truncate},
+              {"attention_factor", scaling.magnitude},
+              {"original_max_position_embeddings", scaling.original_positions}};
+    case RopeScaling::Kind::kDivisors: break;
+  }
+  throw error(ErrorKind::kUnsupported, "config.json cannot say RoPE's rescaling by a table of divisors");
+}
+
+// Of Llama, Qwen2, Qwen3 and their relatives.
 Json llama_config(const ModelSpec& spec) {
-  return {{"architectures", {"LlamaForCausalLM"}},
-          {"model_type", "llama"},
-          {"hidden_size", spec.d_model},
-          {"num_hidden_layers", spec.n_layers},
-          {"num_attention_heads", spec.n_heads},
-          {"num_key_value_heads", spec.n_kv_heads},
-          {"head_dim", spec.head_dim},
-          {"intermediate_size", spec.ffn_dim},
-          {"vocab_size", spec.vocab_size},
-          {"max_position_embeddings", spec.max_positions},
-          {"rope_theta", spec.rope_theta},
-          {"rms_norm_eps", shortest_decimal(spec.rms_eps)},
-          {"hidden_act", "silu"},
-          {"attention_bias", false},
-          {"mlp_bias", false},
-          {"tie_word_embeddings", spec.tied_head}};
+  Json config = {{"architectures", {family_of(spec).architecture}},
+                 {"model_type", family_of(spec).model_type},
+                 {"hidden_size", spec.d_model},
+                 {"num_hidden_layers", spec.n_layers},
+                 {"num_attention_heads", spec.n_heads},
+                 {"num_key_value_heads", spec.n_kv_heads},
+                 {"head_dim", spec.head_dim},
+                 {"intermediate_size", spec.ffn_dim},
+                 {"vocab_size", spec.vocab_size},
+                 {"max_position_embeddings", spec.max_positions},
+                 {"rope_theta", spec.rope_theta},
+                 {"rope_scaling", rope_scaling(spec)},
+                 {"rms_norm_eps", shortest_decimal(spec.rms_eps)},
+                 {"hidden_act", "silu"},
+                 {"attention_bias", spec.attn_out_bias},
+                 {"mlp_bias", false},
+                 {"tie_word_embeddings", spec.tied_head}};
+  if (spec.rope_dim > 0) config["partial_rotary_factor"] = double(spec.rope_dim) / spec.head_dim;
+  if (spec.is_diffusion()) config["mask_token_id"] = spec.mask_id;
+  return config;
 }
 
 }  // namespace
@@ -70,9 +101,11 @@ Json to_config(const ModelSpec& spec) {
 }
 
 GgufPairs to_gguf_metadata(const ModelSpec& spec) {
-  GgufPairs pairs = {{"general.architecture", spec.family}};
+  gguf_names(spec);  // refuses a family without
+  const std::string arch = family_of(spec).gguf;
+  GgufPairs pairs = {{"general.architecture", arch}};
   const auto size = [&](const char* key, int value) {
-    pairs.emplace_back(spec.family + "." + key, static_cast<uint32_t>(value));
+    pairs.emplace_back(arch + "." + key, static_cast<uint32_t>(value));
   };
   size("block_count", spec.n_layers);
   size("context_length", spec.max_positions);
@@ -82,13 +115,20 @@ GgufPairs to_gguf_metadata(const ModelSpec& spec) {
   size("attention.head_count_kv", spec.n_kv_heads);
   size("attention.key_length", spec.head_dim);
   size("attention.value_length", spec.head_dim);
-  size("rope.dimension_count", spec.head_dim);
+  size("rope.dimension_count", spec.rotated_dim());
   size("vocab_size", spec.vocab_size);
-  pairs.emplace_back(spec.family + ".rope.freq_base", static_cast<float>(spec.rope_theta));
-  pairs.emplace_back(spec.family + ".attention.layer_norm_rms_epsilon", spec.rms_eps);
+  pairs.emplace_back(arch + ".rope.freq_base", static_cast<float>(spec.rope_theta));
+  pairs.emplace_back(arch + ".attention.layer_norm_rms_epsilon", spec.rms_eps);
+  const RopeScaling& scaling = spec.rope_scaling;
+  if (scaling.kind == RopeScaling::Kind::kLinear || scaling.kind == RopeScaling::Kind::kYarn) {
+    const bool yarn = scaling.kind == RopeScaling::Kind::kYarn;
+    pairs.emplace_back(arch + ".rope.scaling.type", std::string(yarn ? "yarn" : "linear"));
+    pairs.emplace_back(arch + ".rope.scaling.factor", static_cast<float>(scaling.factor));
+    if (yarn) size("rope.scaling.original_context_length", scaling.original_positions);
+  }  // Llama 3's is a tensor of divisors, not metadata
   if (spec.is_diffusion()) {
-    pairs.emplace_back(spec.family + ".attention.causal", false);
-    pairs.emplace_back("diffusion.shift_logits", false);
+    pairs.emplace_back(arch + ".attention.causal", false);
+    pairs.emplace_back("diffusion.shift_logits", spec.shift);
   }
   const auto token = [&](const char* key, int32_t id) {
     if (id >= 0) pairs.emplace_back(std::string("tokenizer.ggml.") + key, static_cast<uint32_t>(id));

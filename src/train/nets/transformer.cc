@@ -61,7 +61,15 @@ Transformer::Transformer(const ModelSpec& spec, torch::ScalarType compute, uint6
 }
 
 void Transformer::load(const ModelFiles& files) {
-  const TensorNames& names = tensor_names(files, read_spec(files));
+  const ModelSpec published_spec = read_spec(files);
+  if (published_spec.family != "llada" && published_spec.family != "llama")
+    throw error(ErrorKind::kUnsupported, "{}: training and the torch backend know the families llada and llama, not {}",
+                files.where, published_spec.family);
+  const RopeScaling::Kind scaling = published_spec.rope_scaling.kind;
+  if (published_spec.qkv_bias || published_spec.rope_dim > 0 || scaling != RopeScaling::Kind::kNone)
+    throw error(ErrorKind::kUnsupported,
+                "{}: training and the torch backend have no attention biases, partial or rescaled RoPE", files.where);
+  const TensorNames& names = tensor_names(files, published_spec);
   if (names.interleaved_rope)
     throw error(ErrorKind::kUnsupported, "{}: training and the torch backend read safetensors only", files.where);
   for (auto& [name, tensor] : published(names, values())) {

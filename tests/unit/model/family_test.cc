@@ -28,6 +28,19 @@ const char* kSmolLm2 = R"({"architectures": ["LlamaForCausalLM"], "model_type": 
   "max_position_embeddings": 8192, "rope_theta": 100000, "rope_scaling": null, "rms_norm_eps": 1e-05, "hidden_act": "silu",
   "attention_bias": false, "tie_word_embeddings": true, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2})";
 
+const char* kQwen25 = R"({"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": 896,
+  "num_hidden_layers": 24, "num_attention_heads": 14, "num_key_value_heads": 2, "intermediate_size": 4864, "vocab_size": 151936,
+  "max_position_embeddings": 32768, "rope_theta": 1000000.0, "rms_norm_eps": 1e-06, "hidden_act": "silu",
+  "use_sliding_window": false, "sliding_window": 32768, "max_window_layers": 21, "tie_word_embeddings": true,
+  "bos_token_id": 151643, "eos_token_id": 151645})";
+
+const char* kQwen3 =
+    R"({"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "hidden_size": 1024, "head_dim": 128,
+  "num_hidden_layers": 28, "num_attention_heads": 16, "num_key_value_heads": 8, "intermediate_size": 3072, "vocab_size": 151936,
+  "max_position_embeddings": 40960, "rope_theta": 1000000, "rope_scaling": null, "rms_norm_eps": 1e-06, "hidden_act": "silu",
+  "attention_bias": false, "use_sliding_window": false, "sliding_window": null, "tie_word_embeddings": true,
+  "bos_token_id": 151643, "eos_token_id": 151645})";
+
 // The message of reading the config with one key replaced.
 std::string refusal(const char* json, const char* key, const Json& value, ErrorKind kind) {
   ModelFiles files = with_config(json);
@@ -69,6 +82,49 @@ TEST(Families, LlamaConfigBecomesASpec) {
   EXPECT_NEAR(spec.parameters(), 134.5e6, 0.1e6);
 }
 
+TEST(Families, Qwen2AddsBiases) {
+  const ModelSpec spec = read_spec(with_config(kQwen25));
+  EXPECT_EQ(spec.family, "qwen2");
+  EXPECT_TRUE(spec.qkv_bias);
+  EXPECT_FALSE(spec.attn_out_bias || spec.qk_norm || spec.is_diffusion());
+  EXPECT_EQ(spec.attention, AttentionKind::kCausal);
+  EXPECT_EQ(spec.default_preset, "ar");
+  EXPECT_NEAR(spec.parameters(), 494.0e6, 0.1e6);
+}
+
+TEST(Families, Qwen3NormsItsHeads) {
+  const ModelSpec spec = read_spec(with_config(kQwen3));
+  EXPECT_EQ(spec.family, "qwen3");
+  EXPECT_TRUE(spec.qk_norm);
+  EXPECT_FALSE(spec.qkv_bias);
+  EXPECT_EQ(spec.head_dim, 128);
+  EXPECT_NEAR(spec.parameters(), 596.0e6, 0.1e6);
+}
+
+TEST(Families, RopeScalingIsRead) {
+  using Kind = RopeScaling::Kind;
+  ModelFiles files = with_config(kSmolLm2);
+  files.config["rope_scaling"] = {{"rope_type", "llama3"},
+                                  {"factor", 8},
+                                  {"low_freq_factor", 1},
+                                  {"high_freq_factor", 4},
+                                  {"original_max_position_embeddings", 8192}};
+  EXPECT_EQ(read_spec(files).rope_scaling,
+            (RopeScaling{.kind = Kind::kLlama3, .factor = 8, .original_positions = 8192}));
+  files.config["rope_scaling"] = {{"type", "linear"}, {"factor", 2}};
+  EXPECT_EQ(read_spec(files).rope_scaling.kind, Kind::kLinear);
+  ModelFiles qwen = with_config(kQwen25);
+  qwen.config["rope_scaling"] = {{"type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 32768}};
+  const ModelSpec spec = read_spec(qwen);
+  EXPECT_EQ(spec.rope_scaling.kind, Kind::kYarn);
+  EXPECT_NEAR(spec.rope_scaling.magnitude, 1.1386, 1e-4);
+  EXPECT_EQ(spec.max_positions, 131072);  // as Qwen's model cards mean it
+  qwen.config["rope_scaling"].erase("factor");
+  EXPECT_THROW(read_spec(qwen), Error);
+  qwen.config["rope_scaling"]["factor"] = 0;
+  EXPECT_THROW(read_spec(qwen), Error);
+}
+
 TEST(Families, RopeParametersOfNewerFilesAreRead) {
   ModelFiles files = with_config(kSmolLm2);
   files.config.erase("rope_theta");
@@ -86,9 +142,12 @@ TEST(Families, WhatThisBuildCannotDoIsRefusedByKey) {
   unsupported(kLlada8b, "input_emb_norm", true);
   unsupported(kLlada8b, "include_qkv_bias", true);
   unsupported(kLlada8b, "layer_norm_type", "default");
-  unsupported(kSmolLm2, "attention_bias", true);
+  unsupported(kSmolLm2, "mlp_bias", true);
+  unsupported(kSmolLm2, "sliding_window", 4096);
+  unsupported(kSmolLm2, "layer_types", {"full_attention", "sliding_attention"});
+  unsupported(kQwen3, "use_sliding_window", true);
   unsupported(kSmolLm2, "hidden_act", "gelu");
-  unsupported(kSmolLm2, "rope_scaling", {{"rope_type", "llama3"}});
+  unsupported(kSmolLm2, "rope_scaling", {{"rope_type", "dynamic"}, {"factor", 2}});
   unsupported(kSmolLm2, "quantization_config", {{"bits", 4}});
 }
 
@@ -133,11 +192,11 @@ TEST(Families, AnUnknownArchitectureIsNamed) {
 }
 
 TEST(Families, ASpecSurvivesBeingWrittenAndRead) {
-  for (const char* config : {kLlada8b, kSmolLm2}) {
+  for (const char* config : {kLlada8b, kSmolLm2, kQwen25, kQwen3}) {
     const ModelSpec spec = read_spec(with_config(config));
     ModelFiles files = with_config("{}");
     files.config = to_config(spec);
-    EXPECT_EQ(files.config.at("rms_norm_eps").dump(), "1e-05");  // not the float's 9.999999747378752e-06
+    EXPECT_LE(files.config.at("rms_norm_eps").dump().size(), 5u);  // 1e-05, not the float's 9.999999747378752e-06
     const ModelSpec again = read_spec(files);
     EXPECT_EQ(again.family, spec.family);
     EXPECT_EQ(again.parameters(), spec.parameters());
@@ -147,6 +206,8 @@ TEST(Families, ASpecSurvivesBeingWrittenAndRead) {
     EXPECT_EQ(again.mask_id, spec.mask_id);
     EXPECT_EQ(again.stop_ids, spec.stop_ids);
     EXPECT_EQ(again.tied_head, spec.tied_head);
+    EXPECT_EQ(again.qkv_bias, spec.qkv_bias);
+    EXPECT_EQ(again.qk_norm, spec.qk_norm);
   }
 }
 

@@ -13,15 +13,21 @@ namespace pent {
 namespace {
 
 // Odd on purpose: nothing is a multiple of a panel, a group or a vector.
-ModelSpec small_spec(const std::string& family) {
+// "llama" or, after a plus, a variant of it.
+ModelSpec small_spec(const std::string& name) {
+  const std::string family = name.substr(0, name.find('+'));
   ModelSpec spec;
   spec.family = family;
+  spec.qkv_bias = family == "qwen2" || name == "llama+bias";
+  spec.attn_out_bias = name == "llama+bias";
+  spec.qk_norm = family == "qwen3";
+  spec.rope_dim = name == "qwen3+partial" ? 6 : 0;
   spec.attention = family == "llada" ? AttentionKind::kFull : AttentionKind::kCausal;
   spec.vocab_size = 101;
   spec.n_heads = 6;
   spec.n_kv_heads = 2;
   spec.head_dim = 10;
-  spec.d_model = 60;
+  spec.d_model = family == "qwen3" ? 44 : 60;
   spec.ffn_dim = 77;
   spec.n_layers = 3;
   spec.max_positions = 128;
@@ -89,7 +95,8 @@ class NativeForward : public testing::TestWithParam<const char*> {
   ModelFiles files_ = make_random_model(small_spec(GetParam()), 7);
   ThreadPool pool_{2};
 };
-INSTANTIATE_TEST_SUITE_P(Families, NativeForward, testing::Values("llada", "llama"));
+INSTANTIATE_TEST_SUITE_P(Families, NativeForward,
+                         testing::Values("llada", "llama", "llama+bias", "qwen2", "qwen3", "qwen3+partial"));
 
 TEST_P(NativeForward, PrecisePathAgreesWithTheFloat64Reference) {
   const auto denoiser = load_native(files_, pool_, {.precise = true});
@@ -112,6 +119,37 @@ TEST_P(NativeForward, Int8PathIsCloseToTheFloat64Reference) {
   const double scale = std::abs(*std::max_element(expected.begin(), expected.end()));
   EXPECT_GT(cosine(logits, expected), 0.999);
   EXPECT_LT(largest_difference(logits, expected), 0.05 * scale);
+}
+
+TEST_P(NativeForward, BlockCausalRowsSeeTheirBlockAndWhatIsBefore) {
+  const auto denoiser = load_native(files_, pool_, {.precise = true});
+  const auto tokens = some_tokens(22);
+  const auto expected =
+      test::reference_logits(files_, tokens, positions_from(0, 22), [](int i, int j) { return j / 5 <= i / 5; });
+  const int32_t sequence = denoiser->open_sequence(22);
+  PassPlan plan;
+  plan.add_block_causal(sequence, tokens, 5);
+  EXPECT_LT(largest_difference(all_logits(*denoiser, plan), expected), 1e-4);
+}
+
+// Why keys of finished blocks may be kept for good.
+TEST_P(NativeForward, BlockAfterBlockEqualsAllAtOnceBitForBit) {
+  for (const bool precise : {true, false}) {
+    const auto denoiser = load_native(files_, pool_, {.precise = precise});
+    const auto tokens = some_tokens(22);
+    const int32_t whole = denoiser->open_sequence(22), stepwise = denoiser->open_sequence(22);
+    PassPlan plan;
+    plan.add_block_causal(whole, tokens, 5);
+    const std::vector<float> expected = all_logits(*denoiser, plan);
+    std::vector<float> logits;
+    for (int begin = 0, end = 10; begin < 22; begin = end, end = std::min(22, end + 5)) {
+      plan.clear();
+      plan.add_block_causal(stepwise, std::span(tokens).subspan(begin, end - begin), 5, begin);
+      const auto part = all_logits(*denoiser, plan);
+      logits.insert(logits.end(), part.begin(), part.end());
+    }
+    EXPECT_EQ(logits, expected) << "precise " << precise;
+  }
 }
 
 TEST_P(NativeForward, CausalPrefixThenRowByRowEqualsAllAtOnce) {

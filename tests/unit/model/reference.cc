@@ -30,6 +30,22 @@ struct Net {
     return y;
   }
 
+  std::vector<double> vector(const std::string& name) const {
+    const TensorView& w = *files.weights->find(name);
+    std::vector<float> values(w.elements());
+    dequantize_rows(w, 0, 1, values.data());
+    return {values.begin(), values.end()};
+  }
+
+  // y = W x + b.
+  Rows linear(const std::string& name, const std::string& bias_name, const Rows& x) const {
+    Rows y = linear(name, x);
+    const std::vector<double> bias = vector(bias_name);
+    for (auto& row : y)
+      for (size_t i = 0; i < row.size(); ++i) row[i] += bias[i];
+    return y;
+  }
+
   Rows norm(const std::string& name, const Rows& x, double eps) const {
     const TensorView& w = *files.weights->find(name);
     std::vector<float> weight(w.elements());
@@ -45,16 +61,29 @@ struct Net {
   }
 };
 
-void rotate(Rows& x, const std::vector<int32_t>& positions, int head_dim, double theta) {
-  const int half = head_dim / 2;
+// The first `turning` channels of each head.
+void rotate(Rows& x, const std::vector<int32_t>& positions, int head_dim, int turning, double theta) {
+  const int half = turning / 2;
   for (size_t row = 0; row < x.size(); ++row) {
     for (size_t head = 0; head < x[row].size(); head += head_dim) {
       for (int i = 0; i < half; ++i) {
-        const double angle = positions[row] * std::pow(theta, -2.0 * i / head_dim);
+        const double angle = positions[row] * std::pow(theta, -2.0 * i / turning);
         const double a = x[row][head + i], b = x[row][head + i + half];
         x[row][head + i] = a * std::cos(angle) - b * std::sin(angle);
         x[row][head + i + half] = b * std::cos(angle) + a * std::sin(angle);
       }
+    }
+  }
+}
+
+// Each head normed by itself.
+void norm_heads(Rows& x, const std::vector<double>& weight, double eps) {
+  for (auto& row : x) {
+    for (size_t head = 0; head < row.size(); head += weight.size()) {
+      double sum = 0;
+      for (size_t i = 0; i < weight.size(); ++i) sum += row[head + i] * row[head + i];
+      const double factor = 1 / std::sqrt(sum / static_cast<double>(weight.size()) + eps);
+      for (size_t i = 0; i < weight.size(); ++i) row[head + i] *= factor * weight[i];
     }
   }
 }
@@ -104,10 +133,19 @@ std::vector<double> reference_logits(const ModelFiles& files, const std::vector<
   for (int layer = 0; layer < spec.n_layers; ++layer) {
     const auto name = [&](const char* pattern) { return fmt::format(fmt::runtime(pattern), layer); };
     const Rows h = net.norm(name(names.attn_norm), x, spec.rms_eps);
-    Rows q = net.linear(name(names.q), h), k = net.linear(name(names.k), h);
-    rotate(q, positions, spec.head_dim, spec.rope_theta);
-    rotate(k, positions, spec.head_dim, spec.rope_theta);
-    add(x, net.linear(name(names.attn_out), attention(spec, q, k, net.linear(name(names.v), h), sees)));
+    const auto project = [&](const char* weight, const char* bias, bool has_bias, const Rows& in) {
+      return has_bias ? net.linear(name(weight), name(bias), in) : net.linear(name(weight), in);
+    };
+    Rows q = project(names.q, names.q_bias, spec.qkv_bias, h), k = project(names.k, names.k_bias, spec.qkv_bias, h);
+    const Rows v = project(names.v, names.v_bias, spec.qkv_bias, h);
+    if (spec.qk_norm) {
+      norm_heads(q, net.vector(name(names.q_norm)), spec.rms_eps);
+      norm_heads(k, net.vector(name(names.k_norm)), spec.rms_eps);
+    }
+    const int turning = spec.rope_dim > 0 ? spec.rope_dim : spec.head_dim;
+    rotate(q, positions, spec.head_dim, turning, spec.rope_theta);
+    rotate(k, positions, spec.head_dim, turning, spec.rope_theta);
+    add(x, project(names.attn_out, names.attn_out_bias, spec.attn_out_bias, attention(spec, q, k, v, sees)));
     const Rows f = net.norm(name(names.ffn_norm), x, spec.rms_eps);
     Rows gate = net.linear(name(names.gate), f);
     const Rows up = net.linear(name(names.up), f);

@@ -26,6 +26,8 @@ ModelSpec tiny_spec(const std::string& family) {
   spec.n_layers = 2;
   spec.max_positions = 64;
   spec.mask_id = family == "llada" ? 49 : -1;
+  spec.qkv_bias = family == "qwen2";
+  spec.qk_norm = family == "qwen3";
   spec.eos_id = 1;
   spec.stop_ids = {1};
   return spec;
@@ -181,7 +183,8 @@ TEST(Weights, AnIntegerTensorIsRefused) {
 Edited as_gguf(const std::string& family) {
   Edited edited = editable(family);
   const ModelSpec spec = tiny_spec(family);
-  const TensorNames& from = family == "llada" ? kLladaNames : kLlamaNames;
+  const TensorNames &from = hugging_face_names(spec), &to_names = gguf_names(spec);
+  const bool permuted = family == "llada" || family == "llama";
   const auto rename = [&](const std::string& name, const char* to, int interleaved_heads, int layer) {
     auto& tensor = edited.weights->at(name);
     const int64_t head_dim = spec.head_dim, half = head_dim / 2, k = tensor.shape.back();
@@ -197,22 +200,31 @@ Edited as_gguf(const std::string& family) {
     tensor.name = fmt::format(fmt::runtime(to), layer);
     EditableWeights::refresh(tensor);
   };
-  rename(from.embedding, kGgufNames.embedding, 0, 0);
-  rename(from.final_norm, kGgufNames.final_norm, 0, 0);
-  rename(from.head, kGgufNames.head, 0, 0);
+  rename(from.embedding, to_names.embedding, 0, 0);
+  rename(from.final_norm, to_names.final_norm, 0, 0);
+  rename(from.head, to_names.head, 0, 0);
   for (int layer = 0; layer < spec.n_layers; ++layer) {
     const auto block = [&](const char* hf, const char* gguf, int heads = 0) {
       rename(fmt::format(fmt::runtime(hf), layer), gguf, heads, layer);
     };
-    block(from.attn_norm, kGgufNames.attn_norm);
-    block(from.q, kGgufNames.q, spec.n_heads);
-    block(from.k, kGgufNames.k, spec.n_kv_heads);
-    block(from.v, kGgufNames.v);
-    block(from.attn_out, kGgufNames.attn_out);
-    block(from.ffn_norm, kGgufNames.ffn_norm);
-    block(from.gate, kGgufNames.gate);
-    block(from.up, kGgufNames.up);
-    block(from.down, kGgufNames.down);
+    block(from.attn_norm, to_names.attn_norm);
+    block(from.q, to_names.q, permuted ? spec.n_heads : 0);
+    block(from.k, to_names.k, permuted ? spec.n_kv_heads : 0);
+    if (spec.qkv_bias) {
+      block(from.q_bias, to_names.q_bias);
+      block(from.k_bias, to_names.k_bias);
+      block(from.v_bias, to_names.v_bias);
+    }
+    if (spec.qk_norm) {
+      block(from.q_norm, to_names.q_norm);
+      block(from.k_norm, to_names.k_norm);
+    }
+    block(from.v, to_names.v);
+    block(from.attn_out, to_names.attn_out);
+    block(from.ffn_norm, to_names.ffn_norm);
+    block(from.gate, to_names.gate);
+    block(from.up, to_names.up);
+    block(from.down, to_names.down);
   }
   auto& metadata = edited.weights->metadata_;
   metadata["general.architecture"] = family;
@@ -221,6 +233,7 @@ Edited as_gguf(const std::string& family) {
   set("block_count", int64_t{spec.n_layers});
   set("attention.head_count", int64_t{spec.n_heads});
   set("attention.head_count_kv", int64_t{spec.n_kv_heads});
+  set("attention.key_length", int64_t{spec.head_dim});
   set("feed_forward_length", int64_t{spec.ffn_dim});
   set("context_length", int64_t{spec.max_positions});
   set("attention.layer_norm_rms_epsilon", 1e-5);
@@ -232,7 +245,7 @@ Edited as_gguf(const std::string& family) {
 }
 
 TEST(Weights, AGgufFileGivesTheSameLogitsAsTheHfFile) {
-  for (const char* family : {"llada", "llama"}) {
+  for (const char* family : {"llada", "llama", "qwen2", "qwen3"}) {
     const Edited edited = as_gguf(family);
     EXPECT_EQ(read_spec(edited.files).family, family);
     EXPECT_EQ(logits_of(edited.files), logits_of(make_random_model(tiny_spec(family), 3))) << family;
@@ -304,7 +317,7 @@ TEST(Weights, GgufMetadataWeCannotFollowIsRefusedByKey) {
       EXPECT_NE(std::string(failure.what()).find(key), std::string::npos) << failure.what();
     }
   };
-  refused("llama", "llama.rope.scaling.type", "yarn");
+  refused("llama", "llama.rope.scaling.type", "longrope");
   refused("llama", "llama.rope.dimension_count", int64_t{4});
   refused("llama", "llama.expert_count", int64_t{8});
   refused("llama", "llama.attention.causal", false);
