@@ -51,6 +51,15 @@ void add_generation_options(CommandLine& line, RunOptions& options) {
   const auto steps = line.option("--steps", g.steps, "denoising steps in total");
   line.option("--steps-per-block", g.steps_per_block, "denoising steps for each block").excludes(steps);
   line.option("--threshold", g.threshold, "commit every cell at least this probable");
+  line.option("--select", g.select,
+              "which cells a step decides: linear, cosine, timestep, threshold:P, factor:F, entropy:NATS, dynamic:P, "
+              "ancestral");
+  line.option("--remask", g.remask,
+              "which decided cells may change: none, edit:P, p2, remdm-cap:ETA, remdm-rescale:ETA, remdm-conf, "
+              "remdm-loop:ETA");
+  line.option("--order-temperature", g.order_temperature,
+              "0: cells go in the order of their score; above: they are drawn by it");
+  line.option("--logit-bias", g.logit_bias, "TOKEN:BIAS, added to the logit of a token id; may be repeated");
   line.option("--temperature", g.temperature, "0: the most probable token; 1: as the model says");
   line.option("--top-p", g.top_p, "draw from the smallest set with this probability");
   line.option("--top-k", g.top_k, "draw from the k most probable tokens; 0: from all");

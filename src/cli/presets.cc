@@ -16,8 +16,11 @@ Json to_json(const Preset& preset) {
               {"max_tokens", preset.max_tokens}};
   if (preset.block_length > 0) out["block_length"] = preset.block_length;
   if (preset.steps > 0) out["steps"] = preset.steps;
-  if (preset.threshold > 0) out["threshold"] = preset.threshold;
+  if (preset.steps_per_block > 0) out["steps_per_block"] = preset.steps_per_block;
+  if (preset.select.kind == SelectKind::kThreshold) out["threshold"] = preset.select.value;
   if (preset.diffusion) {
+    out["select"] = to_string(preset.select);
+    out["remask"] = to_string(preset.remask);
     out["score"] = to_string(preset.score);
     out["cache"] = to_string(preset.cache);
     out["exact"] = preset.cache == CacheKind::kNone;
@@ -32,7 +35,9 @@ std::string settings(const Preset& preset) {
   std::string text = fmt::format("--max-tokens {}", preset.max_tokens);
   if (preset.block_length > 0) text += fmt::format(" --block-length {}", preset.block_length);
   if (preset.steps > 0) text += fmt::format(" --steps {}", preset.steps);
-  if (preset.threshold > 0) text += fmt::format(" --threshold {}", preset.threshold);
+  if (preset.steps_per_block > 0) text += fmt::format(" --steps-per-block {}", preset.steps_per_block);
+  if (preset.diffusion) text += fmt::format(" --select {}", to_string(preset.select));
+  if (preset.remask.kind != RemaskKind::kNone) text += fmt::format(" --remask {}", to_string(preset.remask));
   if (preset.cache != CacheKind::kNone) text += fmt::format(" --cache {} (approximate)", to_string(preset.cache));
   return text + fmt::format(" --temperature {}", preset.temperature);
 }

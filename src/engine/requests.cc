@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "base/error.h"
+#include "sample/select.h"
 
 namespace pent {
 namespace {
@@ -59,10 +60,11 @@ GenerationOptions with_model_defaults(const Model& model, GenerationOptions opti
   keep(options.block_length, get_small_int(config, "block_length", where));
   keep(options.cache, get_string(config, "cache", where));
   // A threshold the caller chose is compared with probabilities: the file's order does not go with it.
-  if (!options.score && !options.threshold) options.score = stored_score(config, where);
+  if (!options.score && !options.threshold && !options.select) options.score = stored_score(config, where);
   if (!options.steps && !options.steps_per_block && !options.threshold) {
-    options.threshold = get_number(config, "threshold", where);
-    if (!options.threshold) options.steps = get_small_int(config, "steps", where);
+    if (!options.select) options.threshold = get_number(config, "threshold", where);
+    const bool by_steps = !options.select || parse_select(*options.select).by_steps();
+    if (!options.threshold && by_steps) options.steps = get_small_int(config, "steps", where);
   }
   return options;
 }

@@ -46,6 +46,7 @@ class Decoding {
     request_.repetition_penalty = params.repetition_penalty;
     for (const int32_t token : options.banned)
       request_.biases.push_back({token, -std::numeric_limits<float>::infinity()});
+    for (const TokenBias& bias : params.logit_bias) request_.biases.push_back(bias);
     request_.banned_where_flagged = options.banned_in_narrow;
   }
 

@@ -16,6 +16,10 @@ struct GenerationOptions {
   std::optional<int> steps;            // a total
   std::optional<int> steps_per_block;  // not both
   std::optional<double> threshold;
+  std::optional<std::string> select;        // which cells a step decides: NAME or NAME:VALUE (sample/select.h)
+  std::optional<std::string> remask;        // which decided cells may change: NAME or NAME:VALUE (sample/revise.h)
+  std::optional<double> order_temperature;  // 0: best score first; above: drawn by score
+  std::vector<std::string> logit_bias;      // TOKEN:BIAS
   std::optional<double> temperature, top_p;
   std::optional<double> min_p;
   std::optional<int> top_k;

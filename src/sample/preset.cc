@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 
 #include "base/error.h"
@@ -28,8 +29,70 @@ constexpr std::array kPresets = {
            .diffusion = true,
            .max_tokens = 256,
            .block_length = 32,
-           .threshold = 0.9,
+           .select = {SelectKind::kThreshold, 0.9},
            .cache = CacheKind::kPrefix},
+    Preset{
+        .name = "dream",
+        .summary = "masked diffusion: the most certain cells of the whole canvas, as many as a time from 1 to 0 says",
+        .source = "Dream (arXiv:2508.15487), alg entropy as its authors call it; --order-temperature is alg_temp",
+        .diffusion = true,
+        .max_tokens = 512,
+        .select = {SelectKind::kTimeStep},
+        .score = ScoreKind::kEntropy,
+        .temperature = 0.2,
+        .top_p = 0.95},
+    Preset{.name = "eb",
+           .summary = "masked diffusion: as many cells at once as their entropies allow, the most certain first",
+           .source = "EB sampler (arXiv:2505.24857); the bound of 0.15 nats is SGLang's, the paper's are 0.001 to 1",
+           .diffusion = true,
+           .max_tokens = 128,
+           .block_length = 128,
+           .select = {SelectKind::kEntropyBound, 0.15},
+           .score = ScoreKind::kEntropy},
+    Preset{.name = "llada2",
+           .summary = "masked diffusion: all cells above a threshold, or the step's share, in blocks of 32",
+           .source = "LLaDA2.0 (arXiv:2512.15745), defaults of its released generate()",
+           .diffusion = true,
+           .max_tokens = 2048,
+           .block_length = 32,
+           .steps_per_block = 32,
+           .select = {SelectKind::kDynamic, 0.95}},
+    Preset{.name = "llada2.1",
+           .summary =
+               "masked diffusion: cells above a threshold, and decided ones of the block are edited until they settle",
+           .source =
+               "LLaDA2.1's quality mode: threshold 0.7, editing 0.5, at most 16 passes more; --remask none: no edits",
+           .diffusion = true,
+           .max_tokens = 2048,
+           .block_length = 32,
+           .select = {SelectKind::kThreshold, 0.7},
+           .remask = {RemaskKind::kEdit, 0.5}},
+    Preset{.name = "mdlm",
+           .summary = "masked diffusion: each cell is decided at a time of its own, drawn before the model is asked",
+           .source = "MDLM (arXiv:2406.07524), ancestral sampler with its cache of unchanged steps",
+           .diffusion = true,
+           .max_tokens = 1024,
+           .steps = 128,
+           .select = {SelectKind::kAncestral},
+           .temperature = 1},
+    Preset{.name = "remdm",
+           .summary = "masked diffusion: MDLM's sampler, and decided cells are opened again with a small probability",
+           .source = "ReMDM (arXiv:2503.00307), cap schedule, eta 0.008, nucleus 0.9; --remask for its other schedules",
+           .diffusion = true,
+           .max_tokens = 1024,
+           .select = {SelectKind::kAncestral},
+           .remask = {RemaskKind::kCap, 0.008},
+           .temperature = 1,
+           .top_p = 0.9},
+    Preset{.name = "p2",
+           .summary = "masked diffusion: every step scores all cells anew, decided or not, and keeps the best",
+           .source = "P2 (arXiv:2502.03540), with Open-dCoder's settings",
+           .diffusion = true,
+           .max_tokens = 128,
+           .steps = 128,
+           .remask = {RemaskKind::kPathPlanning},
+           .temperature = 0.5,
+           .top_k = 200},
     Preset{.name = "ar",
            .summary = "autoregressive: one token after the other; greedy, or temperature, top-k and top-p",
            .source = "next-token sampling; nucleus: arXiv:1904.09751",
@@ -50,6 +113,7 @@ void check_ranges(const GenerationOptions& options) {
   check_range("--steps", options.steps, 1, kMany);
   check_range("--steps-per-block", options.steps_per_block, 1, kMany);
   check_range("--threshold", options.threshold, 0.0, 1.0);
+  check_range("--order-temperature", options.order_temperature, 0.0, 100.0);
   check_range("--temperature", options.temperature, 0.0, 100.0);
   check_range("--top-k", options.top_k, 0, kMany);
   check_range("--min-p", options.min_p, 0.0, 1.0);
@@ -92,6 +156,9 @@ void refuse_for_ar(const GenerationOptions& options) {
                                                          {"--steps", options.steps.has_value()},
                                                          {"--steps-per-block", options.steps_per_block.has_value()},
                                                          {"--threshold", options.threshold.has_value()},
+                                                         {"--select", options.select.has_value()},
+                                                         {"--remask", options.remask.has_value()},
+                                                         {"--order-temperature", options.order_temperature.has_value()},
                                                          {"--score", options.score.has_value()},
                                                          {"--cache", options.cache.has_value()}};
   for (const auto& [option, given] : diffusion_only)
@@ -101,30 +168,93 @@ void refuse_for_ar(const GenerationOptions& options) {
                   option);
 }
 
+// Which cells a step decides: the option's rule, or the preset's with the option's threshold where it has one.
+SelectRule choose_select(const GenerationOptions& options, const Preset& preset) {
+  if (options.select && options.threshold)
+    throw error(ErrorKind::kInvalidArgument, "--select and --threshold were both given; use --select threshold:VALUE");
+  if (options.select) return parse_select(*options.select);
+  if (!options.threshold) return preset.select;
+  return {preset.select.kind == SelectKind::kDynamic ? SelectKind::kDynamic : SelectKind::kThreshold,
+          *options.threshold};
+}
+
+void refuse_steps_without_meaning(const GenerationOptions& options, const Preset& preset, const SelectRule& select) {
+  if (select.by_steps() || (!options.steps && !options.steps_per_block)) return;
+  const bool by_threshold = select.kind == SelectKind::kThreshold;
+  const std::string what = options.threshold ? "--threshold"
+                           : options.select
+                               ? fmt::format("--select {}", *options.select)
+                               : fmt::format("preset '{}', which commits by {}", preset.name, to_string(select.kind));
+  throw error(ErrorKind::kInvalidArgument,
+              "{} cannot be combined with {}: {} decides by itself how many forwards are needed",
+              options.steps ? "--steps" : "--steps-per-block", what, by_threshold ? "a threshold" : "it");
+}
+
+ScoreKind choose_score(const GenerationOptions& options, const Preset& preset, SelectKind select) {
+  ScoreKind score = preset.score;
+  if (options.score) {
+    const auto given = parse_score(*options.score);
+    if (!given)
+      throw error(ErrorKind::kInvalidArgument, "--score is '{}'; expected prob, entropy, margin or random",
+                  *options.score);
+    score = *given;
+  }
+  if (select == SelectKind::kEntropyBound) {
+    if (options.score && score != ScoreKind::kEntropy)
+      throw error(ErrorKind::kInvalidArgument,
+                  "--score {} cannot be combined with a bound on entropies; leave it out or use entropy",
+                  to_string(score));
+    return ScoreKind::kEntropy;
+  }
+  const bool is_probability = score == ScoreKind::kProbability || score == ScoreKind::kMargin;
+  const bool compares =
+      select == SelectKind::kThreshold || select == SelectKind::kFactor || select == SelectKind::kDynamic;
+  if (!compares || is_probability) return score;
+  if (!options.score) return ScoreKind::kProbability;
+  throw error(
+      ErrorKind::kInvalidArgument,
+      "--score {} cannot be combined with a threshold, which is compared with probabilities; use prob or margin",
+      to_string(score));
+}
+
+// ReMDM, P2 and MDLM look at the whole canvas in every step.
+void resolve_whole_canvas(const GenerationOptions& options, const Preset& preset, SamplingParams& params) {
+  if (params.remask.is_remdm() && params.select.kind != SelectKind::kAncestral) {
+    if (options.select || options.threshold)
+      throw error(ErrorKind::kInvalidArgument, "--remask {} decides when cells are written; leave out {}",
+                  to_string(params.remask), options.select ? "--select" : "--threshold");
+    params.select = {SelectKind::kAncestral};
+  }
+  if (params.remask.kind == RemaskKind::kPathPlanning) {
+    if (options.select || options.threshold)
+      throw error(ErrorKind::kInvalidArgument, "--remask p2 decides how many cells are written; leave out {}",
+                  options.select ? "--select" : "--threshold");
+    params.select = {SelectKind::kLinear};
+  }
+  const bool whole = params.select.kind == SelectKind::kAncestral || params.remask.kind == RemaskKind::kPathPlanning;
+  if (params.select.kind == SelectKind::kAncestral && params.remask.kind == RemaskKind::kEdit)
+    throw error(ErrorKind::kInvalidArgument,
+                "--remask edit works block by block; it cannot be combined with ancestral");
+  const bool block_given = options.block_length && *options.block_length < params.max_tokens;
+  const bool cache_given = options.cache && params.cache != CacheKind::kNone;
+  if (whole && (block_given || cache_given))
+    throw error(ErrorKind::kInvalidArgument,
+                "{} cannot be combined with {}, which looks at the whole canvas in every step",
+                block_given ? "--block-length" : "--cache",
+                params.remask.kind == RemaskKind::kNone ? "ancestral selection"
+                                                        : fmt::format("--remask {}", to_string(params.remask)));
+  if (params.remask.kind == RemaskKind::kEdit && params.cache == CacheKind::kDelayed)
+    throw error(ErrorKind::kInvalidArgument,
+                "--cache delayed keeps decided cells; it cannot be combined with --remask edit");
+  if (whole) params.cache = CacheKind::kNone;
+  if (whole || (preset.block_length == 0 && !options.block_length)) params.block_length = params.max_tokens;
+}
+
 void resolve_parts(const GenerationOptions& options, const Preset& preset, SamplingParams& params) {
   if (options.steps && options.steps_per_block)
     throw error(ErrorKind::kInvalidArgument, "--steps (a total) and --steps-per-block were both given; keep one");
-  const bool steps_given = options.steps || options.steps_per_block;
-  const double threshold = options.threshold.value_or(preset.threshold);
-  const bool by_threshold = options.threshold || preset.threshold > 0;
-  if (by_threshold && steps_given)
-    throw error(
-        ErrorKind::kInvalidArgument,
-        "{} cannot be combined with {}: a threshold decides by itself how many forwards are needed",
-        options.steps ? "--steps" : "--steps-per-block",
-        options.threshold ? "--threshold" : fmt::format("preset '{}', which commits by threshold", preset.name));
-  if (options.score) {
-    const auto score = parse_score(*options.score);
-    if (!score)
-      throw error(ErrorKind::kInvalidArgument, "--score is '{}'; expected prob, entropy, margin or random",
-                  *options.score);
-    params.score = *score;
-  }
-  if (by_threshold && (params.score == ScoreKind::kEntropy || params.score == ScoreKind::kRandom))
-    throw error(
-        ErrorKind::kInvalidArgument,
-        "--score {} cannot be combined with a threshold, which is compared with probabilities; use prob or margin",
-        to_string(params.score));
+  params.select = choose_select(options, preset);
+  params.remask = options.remask ? parse_remask(*options.remask) : preset.remask;
   if (options.cache) {
     const auto cache = parse_cache(*options.cache);
     if (!cache)
@@ -133,13 +263,41 @@ void resolve_parts(const GenerationOptions& options, const Preset& preset, Sampl
     params.cache = *cache;
   }
   params.block_length = std::min(options.block_length.value_or(preset.block_length), params.max_tokens);
-  if (by_threshold) {
-    params.threshold = threshold;
-  } else if (options.steps_per_block) {
-    params.steps_per_block = *options.steps_per_block;
-  } else {
-    params.steps = options.steps.value_or(preset.steps);
+  resolve_whole_canvas(options, preset, params);
+  refuse_steps_without_meaning(options, preset, params.select);
+  params.score = choose_score(options, preset, params.select.kind);
+  params.order_temperature = options.order_temperature.value_or(0);
+  const bool drawn = params.select.kind == SelectKind::kLinear || params.select.kind == SelectKind::kCosine ||
+                     params.select.kind == SelectKind::kTimeStep;
+  if (options.order_temperature && !drawn)
+    throw error(ErrorKind::kInvalidArgument, "--order-temperature needs --select linear, cosine or timestep, not {}",
+                to_string(params.select.kind));
+  if (params.select.kind == SelectKind::kThreshold) params.threshold = params.select.value;
+  if (!params.select.by_steps()) return;
+  params.steps_per_block = options.steps ? 0 : options.steps_per_block.value_or(preset.steps_per_block);
+  if (params.steps_per_block == 0)
+    params.steps = options.steps.value_or(preset.steps > 0 ? preset.steps : params.max_tokens);
+  if (params.block_length == params.max_tokens && params.steps_per_block > 0)  // one block
+    params.steps = params.steps_per_block;
+}
+
+std::vector<TokenBias> parse_biases(const GenerationOptions& options, const ModelSpec& spec) {
+  std::vector<TokenBias> biases;
+  for (const std::string& text : options.logit_bias) {
+    TokenBias bias;
+    const char* end = text.data() + text.size();
+    const auto [colon, no_token] = std::from_chars(text.data(), end, bias.token);
+    const bool has_colon = no_token == std::errc() && colon != end && *colon == ':';
+    const auto [last, no_bias] = std::from_chars(has_colon ? colon + 1 : end, end, bias.bias);
+    if (!has_colon || no_bias != std::errc() || last != end || !(bias.bias >= -1000 && bias.bias <= 1000))
+      throw error(ErrorKind::kInvalidArgument,
+                  "--logit-bias is '{}'; expected TOKEN:BIAS with a bias from -1000 to 1000", text);
+    if (bias.token < 0 || bias.token >= spec.vocab_size)
+      throw error(ErrorKind::kInvalidArgument, "--logit-bias {}: token {} is not in the vocabulary of {}", text,
+                  bias.token, spec.vocab_size);
+    biases.push_back(bias);
   }
+  return biases;
 }
 
 }  // namespace
@@ -166,7 +324,7 @@ SamplingParams resolve(const GenerationOptions& options, const ModelSpec& spec, 
   SamplingParams params{.preset = std::string(preset.name),
                         .diffusion = preset.diffusion,
                         .max_tokens = max_tokens,
-                        .score = preset.score,
+                        .logit_bias = parse_biases(options, spec),
                         .cache = preset.cache,
                         .temperature = static_cast<float>(options.temperature.value_or(preset.temperature)),
                         .top_p = static_cast<float>(options.top_p.value_or(preset.top_p)),

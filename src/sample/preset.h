@@ -10,7 +10,9 @@
 #include "model/spec.h"
 #include "sample/cache.h"
 #include "sample/options.h"
+#include "sample/revise.h"
 #include "sample/score.h"
+#include "sample/select.h"
 
 namespace pent {
 
@@ -20,9 +22,11 @@ struct Preset {
   std::string_view source;   // where method and defaults are from
   bool diffusion = false;    // for masked diffusion models; else for autoregressive ones
   int max_tokens = 0;
-  int block_length = 0;  // 0: AR
-  int steps = 0;         // a total over all blocks; 0: AR, or by threshold
-  double threshold = 0;  // 0: by schedule
+  int block_length = 0;     // 0: AR, or the whole canvas as one block
+  int steps = 0;            // a total over all blocks; 0 where steps have a meaning: as many as there are cells
+  int steps_per_block = 0;  // instead of a total, if not 0
+  SelectRule select;
+  RemaskRule remask;
   ScoreKind score = ScoreKind::kProbability;
   CacheKind cache = CacheKind::kNone;
   double temperature = 0;
@@ -40,7 +44,11 @@ struct SamplingParams {
   int block_length = 0;             // 1 … max_tokens
   int steps = 0;                    // a total, shared over the blocks …
   int steps_per_block = 0;          // … or the same for each block, if not 0
-  std::optional<double> threshold;  // instead of steps
+  std::optional<double> threshold;  // select's, where that is kThreshold: instead of steps
+  SelectRule select;
+  RemaskRule remask;
+  double order_temperature = 0;  // Dream's alg_temp
+  std::vector<TokenBias> logit_bias;
   ScoreKind score = ScoreKind::kProbability;
   CacheKind cache = CacheKind::kNone;
   float temperature = 0;

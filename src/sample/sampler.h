@@ -39,7 +39,7 @@ class Sampler {
   virtual std::string finish_reason() const = 0;
 };
 
-// A canvas with masked cells, full attention: LLaDA and Fast-dLLM (spec 20 §1, §8.3). Empty stop_ids: nothing ends it early.
+// A canvas with masked cells, full attention: what select and remask of the parameters say. Empty stop_ids: nothing ends it early.
 std::unique_ptr<Sampler> make_diffusion_sampler(Canvas canvas, const SamplingParams& params,
                                                 std::vector<int32_t> stop_ids);
 

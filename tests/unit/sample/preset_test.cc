@@ -36,7 +36,8 @@ TEST(Preset, FastDllmCommitsByThresholdInBlocksOf32) {
   EXPECT_EQ(params.steps, 0);
   EXPECT_EQ(params.cache, CacheKind::kPrefix);
   EXPECT_EQ(resolve({.preset = "fast-dllm", .cache = "dual"}, fake_diffusion_spec()).cache, CacheKind::kDual);
-  EXPECT_NE(refusal({.cache = "block"}, fake_diffusion_spec()).find("none, prefix, dual or delayed"), std::string::npos);
+  EXPECT_NE(refusal({.cache = "block"}, fake_diffusion_spec()).find("none, prefix, dual or delayed"),
+            std::string::npos);
   EXPECT_NE(refusal({.cache = "none"}, fake_ar_spec()).find("--cache is for diffusion presets"), std::string::npos);
 }
 
@@ -78,7 +79,8 @@ TEST(Preset, PresetMustFitTheModel) {
   EXPECT_EQ(
       refusal({.preset = "ar"}, fake_diffusion_spec()),
       "preset 'ar' is for autoregressive models, but this one (llada) is a masked diffusion model; use --preset llada");
-  EXPECT_EQ(refusal({.preset = "dreams"}, fake_ar_spec()), "no preset 'dreams'; there are llada, fast-dllm, ar");
+  EXPECT_EQ(refusal({.preset = "dreams"}, fake_ar_spec()),
+            "no preset 'dreams'; there are llada, fast-dllm, dream, eb, llada2, llada2.1, mdlm, remdm, p2, ar");
 }
 
 TEST(Preset, ContradictionsAreRefusedWithTheReason) {
@@ -111,6 +113,57 @@ TEST(Preset, ValuesOutOfRangeAreNamed) {
   EXPECT_EQ(refusal({.score = "best"}, diffusion), "--score is 'best'; expected prob, entropy, margin or random");
   EXPECT_EQ(refusal({.seed = (uint64_t{1} << 53) + 1}, diffusion), "--seed is 9007199254740993; expected at most 2^53");
   EXPECT_EQ(refusal({.stop = {""}}, diffusion), "--stop is empty; expected a text to stop at");
+}
+
+TEST(Preset, EveryNewOptionOutOfRangeIsRefusedInOneLine) {
+  const ModelSpec diffusion = fake_diffusion_spec();
+  EXPECT_EQ(refusal({.select = "threshold:1.1"}, diffusion),
+            "--select is 'threshold:1.1'; expected threshold:VALUE with a value from 0 to 1");
+  EXPECT_EQ(refusal({.select = "cosine:2"}, diffusion), "--select is 'cosine:2'; cosine takes no value");
+  EXPECT_EQ(refusal({.select = "best"}, diffusion),
+            "--select is 'best'; expected linear, cosine, timestep, threshold, factor, entropy, dynamic or ancestral, "
+            "some with :VALUE");
+  EXPECT_EQ(refusal({.select = "factor:nan"}, diffusion),
+            "--select is 'factor:nan'; expected factor:VALUE with a value from 0 to 1000");
+  EXPECT_EQ(refusal({.remask = "edit:x"}, diffusion),
+            "--remask is 'edit:x'; expected edit:VALUE with a value from 0 to 1");
+  EXPECT_EQ(refusal({.threshold = 0.5, .select = "linear"}, diffusion),
+            "--select and --threshold were both given; use --select threshold:VALUE");
+  EXPECT_EQ(refusal({.steps = 4, .select = "entropy:0.1"}, diffusion),
+            "--steps cannot be combined with --select entropy:0.1: it decides by itself how many forwards are needed");
+  EXPECT_EQ(refusal({.select = "entropy", .score = "margin"}, diffusion),
+            "--score margin cannot be combined with a bound on entropies; leave it out or use entropy");
+  EXPECT_EQ(refusal({.select = "threshold", .remask = "remdm-cap"}, diffusion),
+            "--remask remdm-cap:0.008 decides when cells are written; leave out --select");
+  EXPECT_EQ(
+      refusal({.preset = "mdlm", .block_length = 8}, diffusion),
+      "--block-length cannot be combined with ancestral selection, which looks at the whole canvas in every step");
+  EXPECT_EQ(refusal({.preset = "p2", .cache = "dual"}, diffusion),
+            "--cache cannot be combined with --remask p2, which looks at the whole canvas in every step");
+  EXPECT_EQ(refusal({.preset = "llada2.1", .cache = "delayed"}, diffusion),
+            "--cache delayed keeps decided cells; it cannot be combined with --remask edit");
+  EXPECT_EQ(refusal({.order_temperature = -1}, diffusion), "--order-temperature is -1; expected 0 to 100");
+  EXPECT_EQ(refusal({.preset = "eb", .order_temperature = 1}, diffusion),
+            "--order-temperature needs --select linear, cosine or timestep, not entropy");
+  EXPECT_EQ(refusal({.logit_bias = {"3"}}, diffusion),
+            "--logit-bias is '3'; expected TOKEN:BIAS with a bias from -1000 to 1000");
+  EXPECT_EQ(refusal({.logit_bias = {"16:1"}}, diffusion), "--logit-bias 16:1: token 16 is not in the vocabulary of 16");
+  EXPECT_EQ(refusal({.select = "linear"}, fake_ar_spec()),
+            "--select is for diffusion presets; an autoregressive model writes one token per forward, in order");
+}
+
+TEST(Preset, ABlockLongerThanTheCanvasIsTheCanvasAndAThresholdOfZeroTakesEveryCell) {
+  EXPECT_EQ(resolve({.max_tokens = 8, .block_length = 64}, fake_diffusion_spec()).block_length, 8);
+  EXPECT_EQ(resolve({.threshold = 0.0}, fake_diffusion_spec()).threshold, 0.0);
+  EXPECT_EQ(refusal({.threshold = 1.1}, fake_diffusion_spec()), "--threshold is 1.1; expected 0 to 1");
+}
+
+TEST(Preset, DreamHasAStepForEachCellOfOneBlock) {
+  const SamplingParams params = resolve({.preset = "dream", .max_tokens = 40}, fake_diffusion_spec());
+  EXPECT_EQ(params.steps, 40);
+  EXPECT_EQ(params.block_length, 40);
+  EXPECT_EQ(params.score, ScoreKind::kEntropy);
+  EXPECT_EQ(resolve({.preset = "dream", .threshold = 0.8}, fake_diffusion_spec()).score, ScoreKind::kProbability);
 }
 
 TEST(Preset, EveryPresetResolvesForItsKindOfModel) {

@@ -1,0 +1,76 @@
+// The common part of canvas samplers.
+#include "sample/canvas_sampler.h"
+
+#include <algorithm>
+
+#include "sample/penalty.h"
+
+namespace pent {
+
+CanvasSampler::CanvasSampler(Canvas canvas, const SamplingParams& params, std::vector<int32_t> stop_ids)
+    : canvas_(std::move(canvas)), params_(params), stop_ids_(std::move(stop_ids)) {
+  while (frontier_ < canvas_.size() && canvas_[frontier_].state != CellState::kMasked) ++frontier_;
+  first_generated_ = frontier_;
+}
+
+std::vector<int32_t> CanvasSampler::completion() const {
+  std::vector<int32_t> tokens;
+  for (int32_t cell = first_generated_; cell < frontier_; ++cell) tokens.push_back(canvas_[cell].token);
+  return tokens;
+}
+
+DrawKey CanvasSampler::key(int32_t step, int32_t cell) const {
+  return {.seed = params_.seed,
+          .n_index = params_.n_index,
+          .step = static_cast<uint32_t>(step),
+          .cell = static_cast<uint32_t>(cell)};
+}
+
+void CanvasSampler::plan_cells(int32_t sequence, int32_t step, std::span<const int32_t> cells,
+                               std::span<const int32_t> asked, PassPlan& plan, HeadRequest& request) const {
+  const std::vector<int32_t> tokens = canvas_.tokens();
+  const auto first_row = static_cast<uint32_t>(plan.rows.size());
+  plan.add_cells(sequence, tokens, cells);
+  auto row = cells.begin();
+  for (const int32_t cell : asked) {
+    row = std::lower_bound(row, cells.end(), cell);
+    plan.head_rows.push_back(first_row + static_cast<uint32_t>(row - cells.begin()));
+    request.keys.push_back(key(step, cell));
+    request_penalty(params_, canvas_, cell, stop_ids_, request);
+  }
+}
+
+void CanvasSampler::commit(int32_t cell, int32_t token, float confidence, int32_t step,
+                           std::vector<CellChange>& changes) {
+  canvas_.commit(cell, token, confidence, step);
+  changes.push_back({cell, token, confidence, CellState::kCommitted});
+}
+
+void CanvasSampler::reopen(int32_t cell, std::vector<CellChange>& changes) {
+  canvas_.reopen(cell);
+  changes.push_back({cell, canvas_.mask_id(), 0, CellState::kMasked});
+}
+
+void CanvasSampler::rewrite(int32_t cell, int32_t token, float confidence, int32_t step,
+                            std::vector<CellChange>& changes) {
+  canvas_.reopen(cell);
+  commit(cell, token, confidence, step, changes);
+}
+
+void CanvasSampler::advance_frontier(int32_t limit) {
+  for (; !stopped_ && frontier_ < limit && canvas_[frontier_].state != CellState::kMasked; ++frontier_) {
+    const Cell& cell = canvas_[frontier_];
+    stopped_ = cell.state == CellState::kCommitted &&
+               std::find(stop_ids_.begin(), stop_ids_.end(), cell.token) != stop_ids_.end();
+    if (stopped_) break;  // the frontier stays on the stop token, which is not part of the completion
+  }
+}
+
+std::vector<int32_t> CanvasSampler::free_cells() const {
+  std::vector<int32_t> cells;
+  for (int32_t cell = 0; cell < canvas_.size(); ++cell)
+    if (canvas_[cell].state != CellState::kFixed) cells.push_back(cell);
+  return cells;
+}
+
+}  // namespace pent

@@ -1,0 +1,49 @@
+// What the samplers of a canvas share: rows and head rows of a forward, draw keys, and how far the answer is final.
+#pragma once
+
+#include "sample/sampler.h"
+
+namespace pent {
+
+class CanvasSampler : public Sampler {
+ public:
+  CanvasSampler(Canvas canvas, const SamplingParams& params, std::vector<int32_t> stop_ids);
+
+  const Canvas& canvas() const override { return canvas_; }
+  uint32_t n_index() const override { return params_.n_index; }
+  int32_t capacity() const override { return canvas_.size(); }
+  std::vector<int32_t> completion() const override;
+  std::string finish_reason() const override { return stopped_ ? "stop" : "length"; }
+
+ protected:
+  DrawKey key(int32_t step, int32_t cell) const;
+  // Computes `cells`, asks the head for `asked`, which is a part of them; both ascending.
+  void plan_cells(int32_t sequence, int32_t step, std::span<const int32_t> cells, std::span<const int32_t> asked,
+                  PassPlan& plan, HeadRequest& request) const;
+  void commit(int32_t cell, int32_t token, float confidence, int32_t step, std::vector<CellChange>& changes);
+  void reopen(int32_t cell, std::vector<CellChange>& changes);
+  void rewrite(int32_t cell, int32_t token, float confidence, int32_t step, std::vector<CellChange>& changes);
+  // Cells before `limit` will not change once decided. Everything left of the frontier is final; a stop token there ends the
+  // answer, whatever is undecided behind it.
+  void advance_frontier(int32_t limit);
+  // Every cell that is not fixed, ascending.
+  std::vector<int32_t> free_cells() const;
+
+  Canvas canvas_;
+  SamplingParams params_;
+  std::vector<int32_t> stop_ids_;
+  bool stopped_ = false;
+
+ private:
+  int32_t first_generated_ = 0;
+  int32_t frontier_ = 0;  // first cell that is not final, or the stop token
+};
+
+// MDLM's ancestral sampler and ReMDM's remasking one: the whole canvas, params.steps times from 1 to 0.
+std::unique_ptr<Sampler> make_ancestral_sampler(Canvas canvas, const SamplingParams& params,
+                                                std::vector<int32_t> stop_ids);
+// P2 as in Open-dCoder: each of params.steps forwards scores every cell that is not fixed and keeps the best.
+std::unique_ptr<Sampler> make_path_planning_sampler(Canvas canvas, const SamplingParams& params,
+                                                    std::vector<int32_t> stop_ids);
+
+}  // namespace pent
