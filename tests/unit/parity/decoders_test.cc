@@ -1,0 +1,77 @@
+// Every preset's decisions, forward by forward, against tests/parity/decoders_reference.py on the tiny checkpoints.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "sample/decode.h"
+#include "sample/preset.h"
+#include "sample/sampler.h"
+#include "unit/parity/golden.h"
+
+namespace pent {
+namespace {
+
+SamplingParams params_of(const Json& item, const ModelSpec& spec) {
+  GenerationOptions options;
+  const auto set = [&](const char* key, auto& option) {
+    if (item.contains(key)) option = item[key].get<typename std::decay_t<decltype(option)>::value_type>();
+  };
+  options.preset = item["preset"];
+  options.seed = item["seed"];
+  set("max_tokens", options.max_tokens);
+  set("block_length", options.block_length);
+  set("steps", options.steps);
+  set("steps_per_block", options.steps_per_block);
+  set("threshold", options.threshold);
+  set("temperature", options.temperature);
+  set("top_k", options.top_k);
+  set("top_p", options.top_p);
+  set("select", options.select);
+  set("remask", options.remask);
+  return resolve(options, spec, static_cast<int>(item["prompt"].size()));
+}
+
+using Steps = std::vector<std::map<int32_t, int32_t>>;  // of each forward: cell -> token, or the mask
+
+class Decoders : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(Decoders, EveryForwardDecidesWhatTheReferenceDecides) {
+  ThreadPool pool(1);
+  const auto denoiser = load_native(open_model_files(golden_dir() / GetParam()), pool, {.precise = true});
+  int cases = 0;
+  for (const Json& item : golden_json(std::string(GetParam()) + "-decoders.json")) {
+    SCOPED_TRACE(item.dump());
+    const SamplingParams params = params_of(item, denoiser->spec());
+    Canvas canvas(denoiser->spec().mask_id);
+    canvas.append_fixed(item["prompt"].get<std::vector<int32_t>>());
+    canvas.append_masked(params.max_tokens);
+    std::vector<std::unique_ptr<Sampler>> samplers;
+    samplers.push_back(make_diffusion_sampler(std::move(canvas), params, {}));
+    Steps decided, expected;
+    DecodeOptions options{.banned = unwritable_tokens(denoiser->spec(), denoiser->spec().vocab_size)};
+    options.trace = [&](const TraceEvent& event) {
+      if (event.kind != TraceEvent::Kind::kStep) return;
+      decided.emplace_back();
+      for (const CellChange& change : event.changes) decided.back()[change.cell] = change.token;
+    };
+    const std::vector<DecodeOutcome> outcome = decode(*denoiser, samplers, params, options);
+    for (const Json& step : item["steps_log"]) {
+      expected.emplace_back();
+      for (const Json& change : step) expected.back()[change[0]] = change[1];
+    }
+    EXPECT_EQ(decided, expected);
+    EXPECT_EQ(outcome[0].nfe, item["nfe"]);
+    ++cases;
+  }
+  EXPECT_EQ(cases, 17);
+}
+
+INSTANTIATE_TEST_SUITE_P(, Decoders, ::testing::Values("tiny-llada", "tiny-llada-tied"), [](const auto& info) {
+  std::string name = info.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
+
+}  // namespace
+}  // namespace pent
