@@ -174,17 +174,11 @@ class Loader {
       throw error(ErrorKind::kCorrupt, "{}: tensor '{}' has shape [{}], the config asks for [{}]",
                   files_.weights->describe(), name, fmt::join(tensor->shape, ", "), fmt::join(shape, ", "));
     }
-    switch (tensor->dtype) {
-      case DType::kF32:
-      case DType::kF16:
-      case DType::kBF16:
-      case DType::kQ8_0:
-      case DType::kQ4_0:
-      case DType::kQ4_1: return tensor;
-      default:
-        throw error(ErrorKind::kUnsupported, "{}: tensor '{}' has type {}, which weights cannot have",
-                    files_.weights->describe(), name, dtype_info(tensor->dtype).name);
+    if (!is_weight_type(tensor->dtype)) {
+      throw error(ErrorKind::kUnsupported, "{}: tensor '{}' has type {}, which weights cannot have",
+                  files_.weights->describe(), name, dtype_info(tensor->dtype).name);
     }
+    return tensor;
   }
 
   // Rows of the tensor as float, refused if any element is NaN or infinite.
