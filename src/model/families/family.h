@@ -68,8 +68,12 @@ const TensorNames& gguf_names(const ModelSpec& spec);          // of spec.family
 
 extern const Family kLladaFamily;
 extern const Family kLlamaFamily;
+extern const Family kDreamFamily;
+extern const Family kFastDllmV2Family;
+extern const Family kOpenDcoderFamily;
 extern const Family kQwen2Family;
 extern const Family kQwen3Family;
+extern const Family kSdarFamily;
 extern const TensorNames kLladaNames;            // of the original checkpoints
 extern const TensorNames kLlamaNames;            // of transformers' Llama, Qwen2, Qwen3 and their relatives
 extern const TensorNames kGgufNames;             // of all families in GGUF …
