@@ -43,6 +43,7 @@ const Family kDreamFamily = {
     .gguf_names = &kGgufNames,
     .matches = matches,
     .read_spec = read,
+    .proof = "transformers' Qwen2 with a full 4-D mask (tiny-dream)",
 };
 
 }  // namespace pent

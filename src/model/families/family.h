@@ -49,6 +49,8 @@ struct Family {
   const TensorNames* gguf_names;
   bool (*matches)(const ModelFiles& files);
   ModelSpec (*read_spec)(const ModelFiles& files);
+  // What its logits were compared with, full, from kept keys and values and in ragged batches (tests/unit/parity); null: nothing.
+  const char* proof = nullptr;
 };
 
 // In the order in which they are tried.

@@ -38,6 +38,7 @@ const Family kFastDllmV2Family = {
     .gguf_names = nullptr,
     .matches = matches,
     .read_spec = read,
+    .proof = "transformers' Qwen2 with a block-causal 4-D mask (tiny-fast-dllm-v2), decoding too",
 };
 
 }  // namespace pent

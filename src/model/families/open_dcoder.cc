@@ -34,6 +34,7 @@ const Family kOpenDcoderFamily = {
     .gguf_names = nullptr,
     .matches = matches,
     .read_spec = read,
+    .proof = "transformers' Qwen2 with a full 4-D mask (tiny-open-dcoder)",
 };
 
 }  // namespace pent

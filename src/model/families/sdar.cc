@@ -40,6 +40,7 @@ const Family kSdarFamily = {
     .gguf_names = nullptr,
     .matches = matches,
     .read_spec = read,
+    .proof = "transformers' Qwen3 with a block-causal 4-D mask (tiny-sdar), decoding too",
 };
 
 }  // namespace pent

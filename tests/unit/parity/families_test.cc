@@ -13,8 +13,9 @@
 namespace pent {
 namespace {
 
-constexpr const char* kTinyFamilies[] = {"tiny-llama3", "tiny-llama-linear", "tiny-qwen2", "tiny-qwen3",
-                                         "tiny-dream",  "tiny-open-dcoder",  "tiny-sdar",  "tiny-fast-dllm-v2"};
+constexpr const char* kTinyFamilies[] = {"tiny-llada",        "tiny-llada-tied", "tiny-llama",       "tiny-llama3",
+                                         "tiny-llama-linear", "tiny-qwen2",      "tiny-qwen3",       "tiny-dream",
+                                         "tiny-open-dcoder",  "tiny-sdar",       "tiny-fast-dllm-v2"};
 
 std::unique_ptr<Denoiser> load_tiny(const std::string& name, ThreadPool& pool, bool precise = true) {
   return load_native(open_model_files(golden_dir() / name), pool, {.precise = precise});
