@@ -18,16 +18,13 @@ struct Arguments {
 };
 
 Json shapes(const ModelSpec& spec) {
-  return {{"attention", spec.attention == AttentionKind::kFull ? "full" : "causal"},
-          {"layers", spec.n_layers},
-          {"width", spec.d_model},
-          {"heads", spec.n_heads},
-          {"kv_heads", spec.n_kv_heads},
-          {"head_dim", spec.head_dim},
-          {"ffn", spec.ffn_dim},
-          {"vocabulary", spec.vocab_size},
-          {"context", spec.max_positions},
-          {"rope_theta", spec.rope_theta},
+  const char* attention = spec.attention == AttentionKind::kFull     ? "full"
+                          : spec.attention == AttentionKind::kCausal ? "causal"
+                                                                     : "block-causal";
+  return {{"attention", attention},        {"block_size", spec.block_size}, {"shifted", spec.shift},
+          {"layers", spec.n_layers},       {"width", spec.d_model},         {"heads", spec.n_heads},
+          {"kv_heads", spec.n_kv_heads},   {"head_dim", spec.head_dim},     {"ffn", spec.ffn_dim},
+          {"vocabulary", spec.vocab_size}, {"context", spec.max_positions}, {"rope_theta", spec.rope_theta},
           {"tied_head", spec.tied_head}};
 }
 

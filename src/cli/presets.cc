@@ -20,7 +20,7 @@ Json to_json(const Preset& preset) {
   if (preset.diffusion) {
     out["score"] = to_string(preset.score);
     out["cache"] = to_string(preset.cache);
-    out["exact"] = preset.cache == CacheKind::kNone;
+    out["exact"] = is_exact(preset.cache);
   }
   out["temperature"] = preset.temperature;
   out["top_p"] = preset.top_p;
@@ -33,7 +33,8 @@ std::string settings(const Preset& preset) {
   if (preset.block_length > 0) text += fmt::format(" --block-length {}", preset.block_length);
   if (preset.steps > 0) text += fmt::format(" --steps {}", preset.steps);
   if (preset.threshold > 0) text += fmt::format(" --threshold {}", preset.threshold);
-  if (preset.cache != CacheKind::kNone) text += fmt::format(" --cache {} (approximate)", to_string(preset.cache));
+  if (preset.cache != CacheKind::kNone)
+    text += fmt::format(" --cache {}{}", to_string(preset.cache), is_exact(preset.cache) ? "" : " (approximate)");
   return text + fmt::format(" --temperature {}", preset.temperature);
 }
 

@@ -78,6 +78,10 @@ class Loader {
     ModelWeights weights;
     weights.source = files_.weights;
     if (kept_) weights.packed_file = kept_->file();
+    if (const TensorView* table = files_.weights->find(names_.embedding);
+        table != nullptr && table->shape.size() == 2 && table->rows() != spec_.vocab_size)
+      throw error(ErrorKind::kCorrupt, "{}: the vocabulary (vocab_size) is {}, but tensor '{}' has {} rows",
+                  files_.where, spec_.vocab_size, names_.embedding, table->rows());
     weights.embedding = find(names_.embedding, {spec_.vocab_size, d});
     if (!kept_) check_finite(*weights.embedding);
     weights.final_norm = vector(names_.final_norm, d);

@@ -30,6 +30,23 @@ constexpr std::array kPresets = {
            .block_length = 32,
            .threshold = 0.9,
            .cache = CacheKind::kPrefix},
+    Preset{.name = "sdar",
+           .summary = "masked diffusion in the model's own blocks, left to right: every cell above a threshold at once",
+           .source = "SDAR (arXiv:2510.06303), low_confidence_dynamic; finished blocks are cached, which is exact",
+           .diffusion = true,
+           .max_tokens = 256,
+           .threshold = 0.9,
+           .cache = CacheKind::kBlock,
+           .temperature = 1},
+    Preset{.name = "fast-dllm-v2",
+           .summary = "the same in sub-blocks of 8; a block's first token comes from the block before it",
+           .source = "Fast-dLLM v2 (arXiv:2509.26328); --cache sub-block for its approximate second cache",
+           .diffusion = true,
+           .max_tokens = 256,
+           .block_length = 8,
+           .threshold = 0.9,
+           .cache = CacheKind::kBlock,
+           .top_p = 0.95},
     Preset{.name = "ar",
            .summary = "autoregressive: one token after the other; greedy, or temperature, top-k and top-p",
            .source = "next-token sampling; nucleus: arXiv:1904.09751",
@@ -68,6 +85,7 @@ void check_ranges(const GenerationOptions& options) {
 
 const Preset& choose_preset(const GenerationOptions& options, const ModelSpec& spec) {
   std::string name = options.preset.empty() ? spec.default_preset : options.preset;
+  if (options.preset.empty() && find_preset(name) == nullptr) name.clear();  // a method that this build does not have
   if (name.empty()) name = spec.is_diffusion() ? "llada" : "ar";
   const Preset* preset = find_preset(name);
   if (preset == nullptr) {
@@ -101,7 +119,34 @@ void refuse_for_ar(const GenerationOptions& options) {
                   option);
 }
 
-void resolve_parts(const GenerationOptions& options, const Preset& preset, SamplingParams& params) {
+// What attention makes of blocks and caches.
+void resolve_blocks(const GenerationOptions& options, const Preset& preset, const ModelSpec& spec,
+                    SamplingParams& params) {
+  const bool in_blocks = spec.attention == AttentionKind::kBlockCausal;
+  if (params.cache != CacheKind::kNone && is_for_block_causal(params.cache) != in_blocks) {
+    if (options.cache)
+      throw error(ErrorKind::kInvalidArgument,
+                  "--cache {} is for {} attention, and this model's ({}) is {}; use --cache {}",
+                  to_string(params.cache), in_blocks ? "full" : "block-causal", spec.family,
+                  in_blocks ? "block-causal" : "full", in_blocks ? "block" : "prefix");
+    params.cache = in_blocks ? CacheKind::kBlock : CacheKind::kNone;
+  }
+  params.shift = spec.shift;
+  if (!in_blocks) {
+    const int whole = preset.block_length > 0 ? preset.block_length : params.max_tokens;
+    params.block_length = std::min(options.block_length.value_or(whole), params.max_tokens);
+    return;
+  }
+  params.attention_block = spec.block_size;
+  const bool fits = preset.block_length > 0 && spec.block_size % preset.block_length == 0;
+  params.block_length = options.block_length.value_or(fits ? preset.block_length : spec.block_size);
+  if (spec.block_size % params.block_length != 0)
+    throw error(ErrorKind::kInvalidArgument, "--block-length {} does not divide this model's blocks of {}",
+                params.block_length, spec.block_size);
+}
+
+void resolve_parts(const GenerationOptions& options, const Preset& preset, const ModelSpec& spec,
+                   SamplingParams& params) {
   if (options.steps && options.steps_per_block)
     throw error(ErrorKind::kInvalidArgument, "--steps (a total) and --steps-per-block were both given; keep one");
   const bool steps_given = options.steps || options.steps_per_block;
@@ -128,11 +173,11 @@ void resolve_parts(const GenerationOptions& options, const Preset& preset, Sampl
   if (options.cache) {
     const auto cache = parse_cache(*options.cache);
     if (!cache)
-      throw error(ErrorKind::kInvalidArgument, "--cache is '{}'; expected none, prefix, dual or delayed",
-                  *options.cache);
+      throw error(ErrorKind::kInvalidArgument,
+                  "--cache is '{}'; expected none, prefix, dual, delayed, block or sub-block", *options.cache);
     params.cache = *cache;
   }
-  params.block_length = std::min(options.block_length.value_or(preset.block_length), params.max_tokens);
+  resolve_blocks(options, preset, spec, params);
   if (by_threshold) {
     params.threshold = threshold;
   } else if (options.steps_per_block) {
@@ -183,7 +228,7 @@ SamplingParams resolve(const GenerationOptions& options, const ModelSpec& spec, 
                 "--best-of {} with --temperature 0 would write the same text {} times; give a temperature above 0",
                 options.best_of, options.best_of);
   if (preset.diffusion)
-    resolve_parts(options, preset, params);
+    resolve_parts(options, preset, spec, params);
   else
     refuse_for_ar(options);
   return params;

@@ -20,7 +20,7 @@ struct Preset {
   std::string_view source;   // where method and defaults are from
   bool diffusion = false;    // for masked diffusion models; else for autoregressive ones
   int max_tokens = 0;
-  int block_length = 0;  // 0: AR
+  int block_length = 0;  // 0: AR, or the model's block size
   int steps = 0;         // a total over all blocks; 0: AR, or by threshold
   double threshold = 0;  // 0: by schedule
   ScoreKind score = ScoreKind::kProbability;
@@ -43,6 +43,9 @@ struct SamplingParams {
   std::optional<double> threshold;  // instead of steps
   ScoreKind score = ScoreKind::kProbability;
   CacheKind cache = CacheKind::kNone;
+  bool shift = false;       // the model's: logits of row i - 1 decide cell i
+  int padding = 0;          // last cells of the canvas that only fill the model's block: not part of the answer
+  int attention_block = 0;  // of block-causal attention, a multiple of block_length; 0: full attention
   float temperature = 0;
   float top_p = 1;
   float min_p = 0;

@@ -39,7 +39,8 @@ class Sampler {
   virtual std::string finish_reason() const = 0;
 };
 
-// A canvas with masked cells, full attention: LLaDA and Fast-dLLM (spec 20 §1, §8.3). Empty stop_ids: nothing ends it early.
+// A canvas with masked cells: LLaDA, Fast-dLLM, SDAR (spec 20 §1, §8, §9). Empty stop_ids: nothing ends it early. Throws
+// kInvalidArgument when the logits are shifted and the first cell is masked: nothing decides it.
 std::unique_ptr<Sampler> make_diffusion_sampler(Canvas canvas, const SamplingParams& params,
                                                 std::vector<int32_t> stop_ids);
 

@@ -109,7 +109,7 @@ TEST(Completion, BashCompletesVerbsOptionsAndWords) {
   EXPECT_EQ(complete("pent ru", 1), "run\n");
   EXPECT_EQ(complete("pent run --thres", 2), "--threshold\n");
   EXPECT_EQ(complete("pent run --mode di", 3), "diffusion\n");
-  EXPECT_EQ(complete("pent run --preset fast", 3), "fast-dllm\n");
+  EXPECT_EQ(complete("pent run --preset fast", 3), "fast-dllm fast-dllm-v2\n");
   EXPECT_EQ(complete("pent completion fi", 2), "fish\n");
 }
 

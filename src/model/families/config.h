@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "io/gguf_write.h"
 #include "io/model_files.h"
@@ -55,6 +56,12 @@ ModelSpec read_gguf_spec(const ModelFiles& files, const std::string& arch, Atten
 // What config.json says in the keys that Llama, Qwen2, Qwen3 and their relatives share in transformers: dimensions, RoPE and its
 // rescaling, the head's tying, special ids. `attention_bias` is up to the family.
 ModelSpec read_llama_keys(const ModelFiles& files);
+
+// The mask token: mask_token_id of config.json, or the id that tokenizer_config.json's added_tokens_decoder has for `text`; -1 if
+// neither knows.
+int32_t find_mask_id(const ModelFiles& files, std::string_view text);
+// Throws kCorrupt when a diffusion model's files name no mask token.
+void require_mask(const ModelSpec& spec, const ModelFiles& files);
 
 // Throws kCorrupt, naming what contradicts what: heads that do not divide, token ids outside the vocabulary, …
 void check_spec(const ModelSpec& spec, const std::string& where);

@@ -49,6 +49,8 @@ struct Family {
   const TensorNames* gguf_names;
   bool (*matches)(const ModelFiles& files);
   ModelSpec (*read_spec)(const ModelFiles& files);
+  // What its logits were compared with, full, from kept keys and values and in ragged batches (tests/unit/parity); null: nothing.
+  const char* proof = nullptr;
 };
 
 // In the order in which they are tried.
@@ -68,8 +70,12 @@ const TensorNames& gguf_names(const ModelSpec& spec);          // of spec.family
 
 extern const Family kLladaFamily;
 extern const Family kLlamaFamily;
+extern const Family kDreamFamily;
+extern const Family kFastDllmV2Family;
+extern const Family kOpenDcoderFamily;
 extern const Family kQwen2Family;
 extern const Family kQwen3Family;
+extern const Family kSdarFamily;
 extern const TensorNames kLladaNames;            // of the original checkpoints
 extern const TensorNames kLlamaNames;            // of transformers' Llama, Qwen2, Qwen3 and their relatives
 extern const TensorNames kGgufNames;             // of all families in GGUF …
