@@ -1,4 +1,4 @@
-// Figures: spec 10 §1, §2 and §11 (the models' config.json).
+// Figures: spec 10 §1, §3, §6 and §11 (the models' config.json).
 #include "model/shapes.h"
 
 #include "base/error.h"
@@ -54,6 +54,46 @@ std::span<const PublishedShape> published_shapes() {
         .ffn_dim = 12288,
         .max_positions = 4096,
         .rope_theta = 5e5}},
+      {"llada2-mini",
+       "LLaDA2.0-mini (16B-A1.4B)",
+       {.attention = AttentionKind::kBlockCausal,
+        .block_size = 32,
+        .vocab_size = 157184,
+        .d_model = 2048,
+        .n_layers = 20,
+        .n_heads = 16,
+        .n_kv_heads = 4,
+        .head_dim = 128,
+        .ffn_dim = 5120,
+        .max_positions = 32768,
+        .moe = {.n_experts = 256,
+                .top_k = 8,
+                .expert_dim = 512,
+                .shared_dim = 512,
+                .scores = MoeSpec::Scores::kSigmoid,
+                .expert_bias = true,
+                .scale = 2.5f,
+                .n_groups = 8,
+                .top_groups = 4,
+                .dense_layers = {0}},
+        .rms_eps = 1e-6f,
+        .rope_theta = 6e5,
+        .rope_dim = 64,
+        .qk_norm = true}},
+      {"qwen3-30b-a3b",
+       "Qwen3-30B-A3B",
+       {.vocab_size = 151936,
+        .d_model = 2048,
+        .n_layers = 48,
+        .n_heads = 32,
+        .n_kv_heads = 4,
+        .head_dim = 128,
+        .ffn_dim = 6144,
+        .max_positions = 40960,
+        .moe = {.n_experts = 128, .top_k = 8, .expert_dim = 768},
+        .rms_eps = 1e-6f,
+        .rope_theta = 1e6,
+        .qk_norm = true}},
   };
   return kShapes;
 }
