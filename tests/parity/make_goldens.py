@@ -3,6 +3,7 @@
 import sys
 
 import common
+import experts_goldens
 import make_gguf_goldens
 import make_template_cases
 import make_tokenizer_goldens
@@ -17,7 +18,7 @@ def tokenizer():
 
 
 PARTS = {"random": lambda: common.write_json(common.PARITY / "random.json", random_reference.vectors()),
-         "tiny": tiny_goldens.make, "smollm2": smollm2.make, "tokenizer": tokenizer, "gguf": make_gguf_goldens.main,
+         "tiny": tiny_goldens.make, "experts": experts_goldens.make, "smollm2": smollm2.make, "tokenizer": tokenizer, "gguf": make_gguf_goldens.main,
          "templates": make_template_cases.main}
 
 common.check_blas()

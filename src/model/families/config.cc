@@ -198,6 +198,7 @@ void check_spec(const ModelSpec& spec, const std::string& where) {
   if (spec.attention == AttentionKind::kBlockCausal && spec.block_size < 1)
     refuse("block-causal attention without a block size");
   check_rope_scaling(spec, refuse);
+  check_experts(spec, where);
   if (!std::isfinite(spec.rope_theta) || spec.rope_theta <= 1)
     refuse(fmt::format("RoPE base {} is not above 1", spec.rope_theta));
   if (!std::isfinite(spec.rms_eps) || spec.rms_eps < 0 || spec.rms_eps > 1) {
