@@ -116,6 +116,7 @@ const Family kLlada2Family = {
     .gguf_names = &kInGguf,
     .matches = matches,
     .read_spec = read,
+    .proof = "a torch net written from the spec (tiny-llada2)",
 };
 
 }  // namespace pent

@@ -52,6 +52,7 @@ const Family kLladaMoeFamily = {
     .gguf_names = &kGgufNames,
     .matches = matches,
     .read_spec = read,
+    .proof = "a torch net written from the spec (tiny-llada-moe)",
 };
 
 }  // namespace pent

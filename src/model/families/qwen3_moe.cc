@@ -65,7 +65,7 @@ ModelSpec read_sdar_moe(const ModelFiles& files) {
   ModelSpec spec = read_common(files, kSdarMoeFamily, AttentionKind::kBlockCausal);
   spec.block_size = ConfigReader(files).size("block_size", 4);
   find_mask(files, spec);
-  spec.default_preset = "llada";
+  spec.default_preset = "sdar";
   check_spec(spec, files.where);
   return spec;
 }
@@ -82,6 +82,7 @@ const Family kQwen3MoeFamily = {
     .gguf_names = &kGgufNames,
     .matches = matches_qwen3_moe,
     .read_spec = read_qwen3_moe,
+    .proof = "transformers' Qwen3-MoE (tiny-qwen3-moe)",
 };
 
 const Family kRnd1Family = {
@@ -94,6 +95,7 @@ const Family kRnd1Family = {
     .gguf_names = &kGgufNames,
     .matches = matches_rnd1,
     .read_spec = read_rnd1,
+    .proof = "a torch net written from the spec (tiny-rnd1)",
 };
 
 const Family kSdarMoeFamily = {
@@ -106,6 +108,7 @@ const Family kSdarMoeFamily = {
     .gguf_names = nullptr,
     .matches = matches_sdar_moe,
     .read_spec = read_sdar_moe,
+    .proof = "a torch net written from the spec (tiny-sdar-moe)",
 };
 
 }  // namespace pent

@@ -84,8 +84,7 @@ Json llama_config(const ModelSpec& spec) {
                  {"tie_word_embeddings", spec.tied_head}};
   if (spec.rope_dim > 0) config["partial_rotary_factor"] = double(spec.rope_dim) / spec.head_dim;
   if (spec.is_diffusion()) config["mask_token_id"] = spec.mask_id;
-  if (spec.block_size > 0)
-    config[spec.family == kFastDllmV2Family.name ? "bd_size" : "block_size"] = spec.block_size;
+  if (spec.block_size > 0) config[spec.family == kFastDllmV2Family.name ? "bd_size" : "block_size"] = spec.block_size;
   write_expert_keys(spec, config);
   return config;
 }
