@@ -21,7 +21,8 @@ int64_t read_number(const std::string& path) {
   return file >> value ? value : -1;
 }
 
-int64_t cgroup_memory_left() {
+// The least over the cgroups we are in, each given by its limit and what is used of it.
+int64_t least_in_cgroups(int64_t (*of)(int64_t limit, int64_t used)) {
   std::string path;
   std::ifstream file("/proc/self/cgroup");
   for (std::string line; std::getline(file, line);) {
@@ -31,25 +32,33 @@ int64_t cgroup_memory_left() {
   for (;;) {
     const std::string directory = "/sys/fs/cgroup" + path;
     const int64_t limit = read_number(directory + "/memory.max"), used = read_number(directory + "/memory.current");
-    if (limit >= 0 && used >= 0) left = std::min(left, std::max<int64_t>(0, limit - used));
+    if (limit >= 0 && used >= 0) left = std::min(left, of(limit, used));
     const size_t slash = path.rfind('/');
     if (slash == std::string::npos) return left;
     path.resize(slash);
   }
 }
 
-int64_t system_memory_left() {
+// A line of /proc/meminfo, in bytes; INT64_MAX without it.
+int64_t system_memory(const std::string& name) {
   std::ifstream file("/proc/meminfo");
   for (std::string line; std::getline(file, line);) {
-    if (line.rfind("MemAvailable:", 0) != 0) continue;
-    return std::strtoll(line.c_str() + 13, nullptr, 10) * 1024;
+    if (line.rfind(name + ":", 0) != 0) continue;
+    return std::strtoll(line.c_str() + name.size() + 1, nullptr, 10) * 1024;
   }
   return INT64_MAX;
 }
 
 }  // namespace
 
-int64_t available_memory_bytes() { return std::min(system_memory_left(), cgroup_memory_left()); }
+int64_t available_memory_bytes() {
+  return std::min(system_memory("MemAvailable"),
+                  least_in_cgroups([](int64_t limit, int64_t used) { return std::max<int64_t>(0, limit - used); }));
+}
+
+int64_t total_memory_bytes() {
+  return std::min(system_memory("MemTotal"), least_in_cgroups([](int64_t limit, int64_t) { return limit; }));
+}
 
 void require_memory(double bytes, const std::string& what) {
   const double available = static_cast<double>(available_memory_bytes());

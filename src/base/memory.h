@@ -12,6 +12,9 @@ namespace pent {
 // says.
 int64_t available_memory_bytes();
 
+// The memory of the machine, or what the cgroup allows of it, used or not.
+int64_t total_memory_bytes();
+
 // Throws kResourceExhausted "WHAT needs A MB, B MB are available" when `bytes` is more than that (a double: sizes that
 // come from a file may not fit in an integer).
 void require_memory(double bytes, const std::string& what);

@@ -155,7 +155,7 @@ Json to_json(const Generation& g, const std::string& model) {
                {"model", model}};
   if (g.mode == "diffusion") {
     json["cache"] = to_string(g.cache);
-    json["exact"] = g.cache == CacheKind::kNone;
+    json["exact"] = is_exact(g.cache);
   }
   return json;
 }

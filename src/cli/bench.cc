@@ -166,7 +166,7 @@ Json bench_denoise(const Arguments& args, Model& model) {
   Json out = Json::array();
   for (const DenoiseSpeed& speed : time_denoise(model, args.canvas, args.steps, args.block_length, args.rounds)) {
     out.push_back({{"cache", to_string(speed.cache)},
-                   {"exact", speed.cache == CacheKind::kNone},
+                   {"exact", is_exact(speed.cache)},
                    {"seconds", speed.seconds},
                    {"tokens_per_second", args.canvas / speed.seconds},
                    {"nfe", speed.nfe},

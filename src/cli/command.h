@@ -47,6 +47,7 @@ Action define_bench(CommandLine& line);
 Action define_corpus(CommandLine& line);
 Action define_synth(CommandLine& line);
 Action define_models(CommandLine& line);
+Action define_pull(CommandLine& line);
 Action define_cache(CommandLine& line);
 Action define_families(CommandLine& line);
 Action define_presets(CommandLine& line);

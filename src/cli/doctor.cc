@@ -15,6 +15,8 @@
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "cli/version.h"
+#include "io/hub/http.h"
+#include "io/hub/reference.h"
 #include "kernels/kernels.h"
 #ifdef PENT_TRAIN
 #include "train/blas_check.h"
@@ -110,6 +112,8 @@ int run(bool json) {
       {"colors", name_of(color_depth())},
       {"embedded_models", embedded_names()},
       {"pent_home", pent_home().string()},
+      {"hub_cache", hub_cache().string()},
+      {"http", http_library()},
   };
 #ifdef PENT_TRAIN
   const train::BlasReport blas = train::check_blas();

@@ -18,17 +18,22 @@ struct Arguments {
 };
 
 Json shapes(const ModelSpec& spec) {
-  return {{"attention", spec.attention == AttentionKind::kFull ? "full" : "causal"},
-          {"layers", spec.n_layers},
-          {"width", spec.d_model},
-          {"heads", spec.n_heads},
-          {"kv_heads", spec.n_kv_heads},
-          {"head_dim", spec.head_dim},
-          {"ffn", spec.ffn_dim},
-          {"vocabulary", spec.vocab_size},
-          {"context", spec.max_positions},
-          {"rope_theta", spec.rope_theta},
-          {"tied_head", spec.tied_head}};
+  const char* attention = spec.attention == AttentionKind::kFull     ? "full"
+                          : spec.attention == AttentionKind::kCausal ? "causal"
+                                                                     : "block-causal";
+  Json shapes = {{"attention", attention},        {"block_size", spec.block_size}, {"shifted", spec.shift},
+                 {"layers", spec.n_layers},       {"width", spec.d_model},         {"heads", spec.n_heads},
+                 {"kv_heads", spec.n_kv_heads},   {"head_dim", spec.head_dim},     {"ffn", spec.ffn_dim},
+                 {"vocabulary", spec.vocab_size}, {"context", spec.max_positions}, {"rope_theta", spec.rope_theta},
+                 {"tied_head", spec.tied_head}};
+  const MoeSpec& moe = spec.moe;
+  if (moe.n_experts == 0) return shapes;
+  shapes["experts"] = moe.n_experts;
+  shapes["experts_per_token"] = moe.top_k;
+  shapes["expert_ffn"] = moe.expert_dim;
+  shapes["shared_expert_ffn"] = moe.shared_dim;
+  shapes["dense_layers"] = moe.dense_layers.size();
+  return shapes;
 }
 
 // Elements per stored format, in the order of first appearance.
@@ -61,7 +66,10 @@ void print_plain(const Json& facts) {
   const auto size = [&](const char* key) { return human_bytes(facts["memory"][key].get<double>()); };
   line("model", facts["model"].get<std::string>());
   line("family", facts["family"].get<std::string>());
-  line("parameters", fmt::format("{:.1f} M", facts["parameters"].get<double>() / 1e6));
+  const double parameters = facts["parameters"].get<double>(), active = facts["active_parameters"].get<double>();
+  line("parameters",
+       fmt::format("{:.1f} M", parameters / 1e6) +
+           (active < parameters ? fmt::format(", {:.1f} M of them active for a token", active / 1e6) : ""));
   for (const auto& [key, value] : facts["shapes"].items()) {
     line(key.c_str(), value.is_string() ? value.get<std::string>() : value.dump());
   }
@@ -100,6 +108,7 @@ int run(const Arguments& args) {
                       {"family", spec.family},
                       {"mode", spec.is_diffusion() ? "diffusion" : "ar"},
                       {"parameters", spec.parameters()},
+                      {"active_parameters", spec.active_parameters()},
                       {"shapes", shapes(spec)},
                       {"tokens", std::move(tokens)},
                       {"stored", formats},

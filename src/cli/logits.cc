@@ -31,8 +31,11 @@ int run(const Arguments& args) {
     throw error(ErrorKind::kInvalidArgument, "--tokens has {} ids; the context of {} holds {}", n, loaded.model.name,
                 spec.max_positions);
   }
-  const AttentionMask mask = asked.value_or(AttentionMask{
-      .kind = spec.attention == AttentionKind::kFull ? AttentionMask::Kind::kFull : AttentionMask::Kind::kCausal});
+  const AttentionMask own = spec.attention == AttentionKind::kFull ? AttentionMask{.kind = AttentionMask::Kind::kFull}
+                            : spec.attention == AttentionKind::kCausal
+                                ? AttentionMask{.kind = AttentionMask::Kind::kCausal}
+                                : AttentionMask{.kind = AttentionMask::Kind::kBlock, .block = spec.block_size};
+  const AttentionMask mask = asked.value_or(own);
   const int32_t sequence = denoiser.open_sequence(n);
   const PassPlan plan = make_pass_plan(mask, sequence, tokens);
   HeadRequest request;

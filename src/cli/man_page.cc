@@ -61,6 +61,9 @@ std::string man_page() {
          ".TP\n\\fBPENT_HOME\\fR\nwhere models are kept; default: \\fI$XDG_CACHE_HOME/pent\\fR, else "
          "\\fI~/.cache/pent\\fR\n"
          ".TP\n\\fBHF_HUB_CACHE\\fR, \\fBHF_HOME\\fR\nwhere the Hugging Face cache is\n"
+         ".TP\n\\fBHF_TOKEN\\fR, \\fBHF_ENDPOINT\\fR, \\fBHF_HUB_OFFLINE\\fR\naccess to the hub; another hub; do not "
+         "ask "
+         "it\n"
          ".TP\n\\fBNO_COLOR\\fR, \\fBCOLORTERM\\fR, \\fBTERM\\fR\nwhich colours the live view uses\n";
 }
 

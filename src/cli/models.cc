@@ -1,4 +1,5 @@
-// pent models: what is at hand by name: models the binary carries, and those under $PENT_HOME/models.
+// pent models: what is at hand by name: models the binary carries, those under $PENT_HOME/models, those in the Hugging
+// Face cache.
 #include <algorithm>
 #include <filesystem>
 
@@ -7,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/embedded.h"
 #include "cli/options.h"
+#include "io/hub/reference.h"
 
 namespace pent::cli {
 namespace {
@@ -19,6 +21,7 @@ struct Listed {
   uint64_t bytes = 0;
   std::string family;  // or why it cannot be used
   bool usable = false;
+  bool from_hub = false;  // in the Hugging Face cache, where also models are that are none of ours
 };
 
 uint64_t size_on_disk(const fs::path& path) {
@@ -57,6 +60,10 @@ std::vector<Listed> list_models() {
                    .where = path.string(),
                    .bytes = size_on_disk(path)});
   }
+  for (const std::string& name : list_hub_cache())
+    all.push_back({.name = name, .where = hub_model_folder(*parse_hub_reference(name)).string(), .from_hub = true});
+  for (Listed& listed : all)
+    if (listed.from_hub) listed.bytes = size_on_disk(fs::path(listed.where) / "blobs");
   std::sort(all.begin() + first_found, all.end(), [](const Listed& a, const Listed& b) { return a.name < b.name; });
   for (Listed& listed : all) read_family(listed);
   return all;
@@ -77,7 +84,7 @@ int run(const Arguments& args) {
                       {"bytes", model.bytes},
                       {model.usable ? "family" : "refused", model.family}});
     } else if (args.quiet) {
-      fmt::print("{}\n", model.name);
+      if (model.usable || !model.from_hub) fmt::print("{}\n", model.name);
     } else {
       fmt::print("{:<28} {:>10}  {:<10} {}\n", model.name, human_bytes(static_cast<double>(model.bytes)),
                  model.usable ? model.family : "refused", model.usable ? model.where : model.family);

@@ -70,8 +70,9 @@ void add_generation_options(CommandLine& line, RunOptions& options) {
   line.option("--score", g.score, "which cell goes first").words({"prob", "entropy", "margin", "random"});
   line.option("--best-of", g.best_of, "write each answer this many times and keep what the model finds likeliest");
   line.option("--cache", g.cache,
-              "which keys and values are kept between forwards: all but none are approximate, dual is fastest")
-      .words({"none", "prefix", "dual", "delayed"});
+              "which keys and values are kept between forwards: none and block are exact; block and sub-block are for "
+              "block-causal models, the others for full attention")
+      .words({"none", "prefix", "dual", "delayed", "block", "sub-block"});
   line.option("--seed", g.seed, "same seed, same text; at most 2^53").range(0, 0x1p53);
   // One value for each --stop, so that a PROMPT may follow it.
   line.option("--stop", g.stop, "end before this text; may be repeated");

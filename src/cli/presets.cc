@@ -23,7 +23,7 @@ Json to_json(const Preset& preset) {
     out["remask"] = to_string(preset.remask);
     out["score"] = to_string(preset.score);
     out["cache"] = to_string(preset.cache);
-    out["exact"] = preset.cache == CacheKind::kNone;
+    out["exact"] = is_exact(preset.cache);
   }
   out["temperature"] = preset.temperature;
   out["top_p"] = preset.top_p;
@@ -38,7 +38,8 @@ std::string settings(const Preset& preset) {
   if (preset.steps_per_block > 0) text += fmt::format(" --steps-per-block {}", preset.steps_per_block);
   if (preset.diffusion) text += fmt::format(" --select {}", to_string(preset.select));
   if (preset.remask.kind != RemaskKind::kNone) text += fmt::format(" --remask {}", to_string(preset.remask));
-  if (preset.cache != CacheKind::kNone) text += fmt::format(" --cache {} (approximate)", to_string(preset.cache));
+  if (preset.cache != CacheKind::kNone)
+    text += fmt::format(" --cache {}{}", to_string(preset.cache), is_exact(preset.cache) ? "" : " (approximate)");
   return text + fmt::format(" --temperature {}", preset.temperature);
 }
 

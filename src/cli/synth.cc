@@ -12,7 +12,7 @@ namespace {
 
 struct Arguments {
   std::string out;
-  std::string family = "llada";
+  std::string family;
   std::string shape = "llada-8b";
   std::string type = "q4_0";
   uint64_t seed = 0;
@@ -56,15 +56,25 @@ std::vector<std::string> synthetic_vocabulary(int size) {
   return tokens;
 }
 
+// Shapes with experts have a family of their own, which some others share.
+std::string family_for(const std::string& wish, const PublishedShape& shape) {
+  const std::string own = shape.spec.family.empty() ? "llada" : shape.spec.family;
+  if (wish.empty() || wish == own) return own;
+  const bool fits = own == "llada" ? wish == "llama" : own == "qwen3moe" && wish == "rnd1";
+  if (!fits) throw error(ErrorKind::kInvalidArgument, "--family {} has no shape {}", wish, shape.name);
+  return wish;
+}
+
 int run(const Arguments& args) {
   if (!args.out.ends_with(".gguf"))
     throw error(ErrorKind::kInvalidArgument, "{}: the file to write must be named .gguf", args.out);
   const PublishedShape& shape = find_published_shape(args.shape);
   RandomGguf model;
   model.spec = shape.spec;
-  model.spec.family = args.family;
+  model.spec.family = family_for(args.family, shape);
+  model.spec.shift = model.spec.family == "rnd1";
   model.spec.eos_id = model.spec.vocab_size - 2;
-  if (args.family == "llada") model.spec.mask_id = model.spec.vocab_size - 1;
+  if (model.spec.family != "llama" && model.spec.family != "qwen3moe") model.spec.mask_id = model.spec.vocab_size - 1;
   model.type = find_type(args.type);
   model.seed = args.seed;
   model.name = fmt::format("{} {} with random weights, seed {}", shape.title, args.type, args.seed);
@@ -81,9 +91,9 @@ int run(const Arguments& args) {
 Action define_synth(CommandLine& line) {
   auto args = std::make_shared<Arguments>();
   line.positional("FILE", args->out, "the .gguf file to write").required();
-  line.option("--family", args->family, "whose graph: llada (diffusion) or llama (autoregressive)")
-      .words({"llada", "llama"})
-      .show_default();
+  line.option("--family", args->family,
+              "whose graph: llada (diffusion) or llama (autoregressive); of shapes with experts their own, or rnd1")
+      .words({"llada", "llama", "llada2", "qwen3moe", "rnd1"});
   line.option("--shape", args->shape, "the published model whose sizes it has").words(shape_names()).show_default();
   line.option("--type", args->type, "how the matrices are stored; with 4 bits embedding and head are q8_0")
       .words(type_names())

@@ -144,6 +144,11 @@ Filling fill(Model& model, const std::string& text_with_holes, const GenerationO
         ErrorKind::kInvalidArgument,
         "this model ({}) is autoregressive: it does not see the text behind a hole; use a masked diffusion model",
         spec.family);
+  if (spec.attention == AttentionKind::kBlockCausal)
+    throw error(ErrorKind::kInvalidArgument,
+                "this model ({}) writes block after block and does not see the text behind a hole; use one with full "
+                "attention",
+                spec.family);
   const std::vector<FillSegment> segments = parse_fill_template(text_with_holes);
   const FillCanvas made = make_canvas(model, segments, system);
   const SamplingParams params = fill_params(model, made, options);

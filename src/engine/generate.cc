@@ -1,6 +1,8 @@
 // From a request to text, one or many at a time.
 #include "engine/generate.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "engine/best_of.h"
 #include "engine/requests.h"
@@ -23,7 +25,7 @@ std::string special_token_text(const Model& model, const char* key, int32_t id) 
 std::vector<TokenId> or_start_token(std::vector<TokenId> prompt, const ModelSpec& spec) {
   if (!prompt.empty()) return prompt;
   if (spec.bos_id >= 0) return {spec.bos_id};
-  if (spec.is_diffusion()) return {};
+  if (spec.is_diffusion() && !spec.shift) return {};
   if (spec.eos_id >= 0) return {spec.eos_id};
   throw error(ErrorKind::kInvalidArgument,
               "the prompt is empty, and this model ({}) has no token to start from; give it a prompt", spec.family);
@@ -35,7 +37,13 @@ std::unique_ptr<Sampler> make_sampler(std::vector<TokenId> prompt, const Samplin
   Canvas canvas(spec.mask_id);
   canvas.append_fixed(prompt);
   canvas.append_masked(params.max_tokens);
-  return make_diffusion_sampler(std::move(canvas), params, spec.stop_ids);
+  SamplingParams own = params;
+  if (params.attention_block > 0) {  // the last block is denoised whole, as in training
+    const int behind = (params.attention_block - canvas.size() % params.attention_block) % params.attention_block;
+    own.padding = std::min(behind, spec.max_positions - canvas.size());
+    canvas.append_masked(own.padding);
+  }
+  return make_diffusion_sampler(std::move(canvas), own, spec.stop_ids);
 }
 
 Generation make_generation(const Tokenizer& tokenizer, const Sampler& sampler, const SamplingParams& params,

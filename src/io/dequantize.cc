@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "io/gguf_blocks.h"
 #include "io/tensor_view.h"
 
 namespace pent {
@@ -94,7 +95,7 @@ void dequantize_rows(const TensorView& tensor, int64_t row_begin, int64_t row_en
   const std::byte* from = tensor.bytes.data() + row_begin * row_bytes;
   const int64_t count = (row_end - row_begin) * cols;
   const auto each_block = [&](auto dequantize_block) {
-    for (int64_t i = 0; i < count; i += kBlock, from += info.block_bytes) dequantize_block(from, out + i);
+    for (int64_t i = 0; i < count; i += info.block_size, from += info.block_bytes) dequantize_block(from, out + i);
   };
   switch (tensor.dtype) {
     case DType::kF32:
@@ -109,6 +110,15 @@ void dequantize_rows(const TensorView& tensor, int64_t row_begin, int64_t row_en
     case DType::kQ8_0: return each_block(dequantize_q8_0);
     case DType::kQ4_0: return each_block(dequantize_q4_0);
     case DType::kQ4_1: return each_block(dequantize_q4_1);
+    case DType::kQ5_0: return each_block(dequantize_q5_0);
+    case DType::kQ5_1: return each_block(dequantize_q5_1);
+    case DType::kQ2_K: return each_block(dequantize_q2_k);
+    case DType::kQ3_K: return each_block(dequantize_q3_k);
+    case DType::kQ4_K: return each_block(dequantize_q4_k);
+    case DType::kQ5_K: return each_block(dequantize_q5_k);
+    case DType::kQ6_K: return each_block(dequantize_q6_k);
+    case DType::kIQ4_NL: return each_block(dequantize_iq4_nl);
+    case DType::kIQ4_XS: return each_block(dequantize_iq4_xs);
     case DType::kI8: return convert<int8_t>(from, count, out);
     case DType::kI16: return convert<int16_t>(from, count, out);
     case DType::kI32: return convert<int32_t>(from, count, out);

@@ -12,15 +12,40 @@
 
 namespace pent {
 
-// The stored formats we read. Q*: GGUF blocks of 32 elements (formats: docs/formats.md).
-enum class DType : uint8_t { kF32, kF16, kBF16, kQ8_0, kQ4_0, kQ4_1, kI8, kI16, kI32, kI64, kU8, kBool, kF64 };
+// The stored formats we read. Q*, IQ*: GGUF blocks of 32 elements, *_K and IQ4_XS of 256 (formats: docs/formats.md).
+enum class DType : uint8_t {
+  kF32,
+  kF16,
+  kBF16,
+  kQ8_0,
+  kQ4_0,
+  kQ4_1,
+  kQ5_0,
+  kQ5_1,
+  kQ2_K,
+  kQ3_K,
+  kQ4_K,
+  kQ5_K,
+  kQ6_K,
+  kIQ4_NL,
+  kIQ4_XS,
+  kI8,
+  kI16,
+  kI32,
+  kI64,
+  kU8,
+  kBool,
+  kF64
+};
 
 struct DTypeInfo {
   const char* name;     // "BF16", "Q8_0", …
-  int64_t block_size;   // elements per block: 1, or 32
+  int64_t block_size;   // elements per block: 1, 32 or 256
   int64_t block_bytes;  // bytes per block
 };
 const DTypeInfo& dtype_info(DType type);
+// Floats of 16 or 32 bits, or blocks: what a weight matrix may be stored as.
+inline bool is_weight_type(DType type) { return type <= DType::kBF16 || dtype_info(type).block_size > 1; }
 
 // Borrowed: valid while the file it came from is open. Row-major, shape [out, in] for matrices whatever the file's own
 // order is; the last axis is contiguous.

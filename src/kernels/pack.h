@@ -44,6 +44,17 @@ class PackedMatrix {
   MatrixF32 f32() const { return {at<float>(0), n_, k_}; }
   MatrixQ8 q8() const { return {at<uint8_t>(scale_bytes()), at<uint16_t>(0), n_, groups()}; }
   MatrixQ4 q4() const { return {at<uint8_t>(scale_bytes()), at<uint16_t>(0), format_ == Format::kQ4_1, n_, groups()}; }
+  // The matrix of `n` of its outputs, from a panel on: of matrices that were stacked, each from a panel of its own.
+  MatrixF32 f32_part(int64_t panel, int64_t n) const { return {at<float>(panel * kPanel * k_ * 4), n, k_}; }
+  MatrixQ8 q8_part(int64_t panel, int64_t n) const {
+    const int64_t before = panel * groups() * kPanel;
+    return {at<uint8_t>(scale_bytes() + before * kGroup), at<uint16_t>(before * 2), n, groups()};
+  }
+  MatrixQ4 q4_part(int64_t panel, int64_t n) const {
+    const int64_t before = panel * groups() * kPanel;
+    return {at<uint8_t>(scale_bytes() + before * kGroup / 2), at<uint16_t>(before * scale_bytes_of(format_)),
+            format_ == Format::kQ4_1, n, groups()};
+  }
   static int64_t bytes_needed(Format format, int64_t n, int64_t k);
   // The scales (and minima) of all panels, then their values: a multiple of 64 bytes each.
   std::span<const std::byte> bytes() const { return {bytes_, static_cast<size_t>(bytes_needed(format_, n_, k_))}; }

@@ -120,20 +120,11 @@ void add_to_rows(const Machine& machine, const std::vector<float>& bias, int64_t
   });
 }
 
-// residual += attended * attn_out (+ its bias); residual += ffn(norm(residual)), for the first `rows` rows.
-void finish_block(const Machine& machine, const BlockWeights& weights, int layer, int64_t rows, BlockPass& pass,
-                  BlockScratch& scratch) {
-  const ModelSpec& spec = pass.spec;
-  const int64_t ffn = spec.ffn_dim;
-  machine.pool.parallel_for(rows, 8, [&](int64_t begin, int64_t end, int) {
-    for (int64_t row = begin; row < end; ++row) machine.finish_row(scratch.attended, row);
-  });
-  machine.matmul(weights.attn_out, scratch.attended, rows, pass.residual.data(), /*add=*/true);
-  add_to_rows(machine, weights.attn_out_bias, rows, pass.residual.data());
-  norm_rows(machine, pass.residual.data(), rows, weights.ffn_norm, spec.rms_eps,
-            fmt::format("after the attention of layer {}", layer), scratch.normed);
+// residual += down(silu(gate x) * up x), x the rows of scratch.normed.
+void add_ffn(const Machine& machine, const kernels::PackedMatrix& gate_up, const kernels::PackedMatrix& down,
+             int64_t ffn, int64_t rows, BlockPass& pass, BlockScratch& scratch) {
   grow(scratch.gate_up, rows * 2 * ffn);
-  machine.matmul(weights.gate_up, scratch.normed, rows, scratch.gate_up.data());
+  machine.matmul(gate_up, scratch.normed, rows, scratch.gate_up.data());
   scratch.gated.resize(rows, ffn, !machine.precise);
   machine.pool.parallel_for(rows, 8, [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin; row < end; ++row) {
@@ -142,7 +133,28 @@ void finish_block(const Machine& machine, const BlockWeights& weights, int layer
       machine.finish_row(scratch.gated, row);
     }
   });
-  machine.matmul(weights.down, scratch.gated, rows, pass.residual.data(), /*add=*/true);
+  machine.matmul(down, scratch.gated, rows, pass.residual.data(), /*add=*/true);
+}
+
+// residual += attended * attn_out (+ its bias); residual += ffn(norm(residual)), for the first `rows` rows.
+void finish_block(const Machine& machine, const BlockWeights& weights, int layer, int64_t rows, BlockPass& pass,
+                  BlockScratch& scratch) {
+  const ModelSpec& spec = pass.spec;
+  machine.pool.parallel_for(rows, 8, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; ++row) machine.finish_row(scratch.attended, row);
+  });
+  machine.matmul(weights.attn_out, scratch.attended, rows, pass.residual.data(), /*add=*/true);
+  add_to_rows(machine, weights.attn_out_bias, rows, pass.residual.data());
+  norm_rows(machine, pass.residual.data(), rows, weights.ffn_norm, spec.rms_eps,
+            fmt::format("after the attention of layer {}", layer), scratch.normed);
+  if (spec.has_experts(layer)) {
+    const ExpertWeights& experts = weights.experts;
+    add_experts(machine, spec.moe, experts, scratch.normed, rows, scratch.experts, pass.residual.data());
+    if (spec.moe.shared_dim > 0)
+      add_ffn(machine, experts.shared_gate_up, experts.shared_down, spec.moe.shared_dim, rows, pass, scratch);
+  } else {
+    add_ffn(machine, weights.gate_up, weights.down, spec.ffn_dim, rows, pass, scratch);
+  }
 }
 
 // Moves the rows `kept` (ascending) to the front.

@@ -33,6 +33,7 @@ struct BlockScratch {
   std::vector<float> qkv;                   // [rows, (n_heads + 2 n_kv_heads) * head_dim]
   std::vector<float> gate_up;               // [rows, 2 * ffn_dim]
   std::vector<AttentionScratch> attention;  // [threads]
+  ExpertScratch experts;
 };
 
 // Angles of every row: position * frequency (model/rope.h), in float32 as the published models compute them.

@@ -30,7 +30,8 @@ class Denoiser {
 // Where the time of forwards went, in seconds; what is left to `total` are norms, quantisation, rope and looking up embeddings.
 struct PassTimes {
   double total = 0, matmul = 0, attention = 0,
-         head = 0;  // head: its product over the vocabulary and what becomes of it
+         head = 0,  // its product over the vocabulary and what becomes of it
+      experts = 0;  // routing and the routed experts, their products included
 };
 
 struct NativeOptions {

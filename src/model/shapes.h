@@ -8,7 +8,7 @@
 
 namespace pent {
 
-// name, dimensions, RoPE and norm constants of spec; family and token ids are the caller's.
+// name, dimensions, RoPE and norm constants of spec; family (unless the shape has experts) and token ids are the caller's.
 struct PublishedShape {
   const char* name;   // "llada-8b"
   const char* title;  // "LLaDA-8B"

@@ -1,14 +1,35 @@
 #include "model/spec.h"
 
-namespace pent {
+#include <algorithm>
 
-int64_t ModelSpec::parameters() const {
-  const int64_t d = d_model, heads = int64_t{n_heads} * head_dim, kv = int64_t{n_kv_heads} * head_dim;
+namespace pent {
+namespace {
+
+// With `experts` of each layer's.
+int64_t count(const ModelSpec& spec, int64_t experts) {
+  const int64_t d = spec.d_model, heads = int64_t{spec.n_heads} * spec.head_dim,
+                kv = int64_t{spec.n_kv_heads} * spec.head_dim;
   const int64_t attention_weights = d * heads * 2 + d * kv * 2;
-  const int64_t biases = (qkv_bias ? heads + 2 * kv : 0) + (attn_out_bias ? d : 0);
-  const int64_t norms = 2 * d + (qk_norm ? 2 * head_dim : 0);
-  const int64_t block = attention_weights + biases + int64_t{3} * d * ffn_dim + norms;
-  return int64_t{vocab_size} * d * (tied_head ? 1 : 2) + n_layers * block + d;
+  const int64_t biases = (spec.qkv_bias ? heads + 2 * kv : 0) + (spec.attn_out_bias ? d : 0);
+  const int64_t norms = 2 * d + (spec.qk_norm ? 2 * spec.head_dim : 0);
+  const MoeSpec& moe = spec.moe;
+  const int64_t dense = int64_t{3} * d * spec.ffn_dim;
+  const int64_t mixture =
+      moe.n_experts * (d + (moe.expert_bias ? 1 : 0)) + int64_t{3} * d * (experts * moe.expert_dim + moe.shared_dim);
+  int64_t total = int64_t{spec.vocab_size} * d * (spec.tied_head ? 1 : 2) + d;
+  for (int layer = 0; layer < spec.n_layers; ++layer)
+    total += attention_weights + biases + norms + (spec.has_experts(layer) ? mixture : dense);
+  return total;
 }
+
+}  // namespace
+
+bool ModelSpec::has_experts(int layer) const {
+  return moe.n_experts > 0 && !std::binary_search(moe.dense_layers.begin(), moe.dense_layers.end(), layer);
+}
+
+int64_t ModelSpec::parameters() const { return count(*this, moe.n_experts); }
+
+int64_t ModelSpec::active_parameters() const { return count(*this, moe.top_k); }
 
 }  // namespace pent

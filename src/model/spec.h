@@ -30,6 +30,28 @@ struct RopeScaling {
   bool operator==(const RopeScaling&) const = default;
 };
 
+// A mixture of experts in place of the feed-forward net: a router scores all experts for a row, the best few are computed and
+// their outputs added, each times its weight (spec 10 §2, §3, §6, §11).
+struct MoeSpec {
+  enum class Scores { kSoftmax, kSigmoid };  // of the router's logits, over all experts, in float32
+
+  int n_experts = 0;   // 0: a dense model
+  int top_k = 0;       // experts a row
+  int expert_dim = 0;  // inner width of an expert
+  int shared_dim = 0;  // of the expert that every row passes, its weight 1; 0: none
+  Scores scores = Scores::kSoftmax;
+  bool expert_bias = false;      // a number per expert is added to its score before the choice
+  bool bias_in_weights = false;  // … and stays in the weight (LLaDA-MoE)
+  bool normalize = true;         // the chosen weights are divided by their sum
+  float scale = 1;               // then multiplied by this
+  // Only experts of the best top_groups of n_groups groups, contiguous and equally large, can be chosen; a group is as good as
+  // the sum of its two best scores. 1 of 1: no limit.
+  int n_groups = 1;
+  int top_groups = 1;
+  std::vector<int> dense_layers;  // ascending: layers with an ordinary feed-forward net, ffn_dim wide
+  bool operator==(const MoeSpec&) const = default;
+};
+
 // Pre-norm transformer with RMSNorm, RoPE (half form), GQA, SwiGLU (spec 10 §1, §11).
 struct ModelSpec {
   std::string family;  // "llada", "llama"
@@ -43,6 +65,7 @@ struct ModelSpec {
   int head_dim = 0;
   int ffn_dim = 0;
   int max_positions = 0;  // context length
+  MoeSpec moe;
   float rms_eps = 1e-5f;
   double rope_theta = 10000;
   int rope_dim = 0;  // channels of a head that turn, the first ones; 0: all
@@ -62,7 +85,9 @@ struct ModelSpec {
 
   bool is_diffusion() const { return mask_id >= 0; }
   int rotated_dim() const { return rope_dim > 0 ? rope_dim : head_dim; }
+  bool has_experts(int layer) const;
   int64_t parameters() const;
+  int64_t active_parameters() const;  // those that one row is multiplied with: of the experts top_k, and the shared one
 };
 
 }  // namespace pent

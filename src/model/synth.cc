@@ -41,8 +41,42 @@ struct RandomTensor {
   double deviation;
   bool in_block;
   float centre = 0;
+  bool is_router = false;  // routers are kept in float32
+  int64_t elements() const {
+    int64_t product = 1;
+    for (const int64_t axis : shape) product *= axis;
+    return product;
+  }
   bool is_vector() const { return shape.size() == 1; }
 };
+
+void add_expert_tensors(const ModelSpec& spec, const ExpertNames& names, int layer,
+                        std::vector<RandomTensor>& tensors) {
+  const MoeSpec& moe = spec.moe;
+  const int64_t d = spec.d_model;
+  const auto name = [&](const char* pattern, int expert = 0) {
+    return fmt::format(fmt::runtime(pattern), layer, expert);
+  };
+  const auto linear = [&](const std::string& tensor, std::vector<int64_t> shape) {
+    tensors.push_back({tensor, shape, 1 / std::sqrt(double(shape.back())), true});
+  };
+  linear(name(names.router), {moe.n_experts, d});
+  tensors.back().is_router = true;
+  if (moe.expert_bias) tensors.push_back({name(names.bias), {moe.n_experts}, 0.05, false});
+  for (int expert = 0; expert < (names.stacked ? 1 : moe.n_experts); ++expert) {
+    const auto matrices = [&](const char* pattern, int64_t n, int64_t k) {
+      linear(name(pattern, expert),
+             names.stacked ? std::vector<int64_t>{moe.n_experts, n, k} : std::vector<int64_t>{n, k});
+    };
+    matrices(names.gate, moe.expert_dim, d);
+    matrices(names.up, moe.expert_dim, d);
+    matrices(names.down, d, moe.expert_dim);
+  }
+  if (moe.shared_dim == 0) return;
+  linear(name(names.shared_gate), {moe.shared_dim, d});
+  linear(name(names.shared_up), {moe.shared_dim, d});
+  linear(name(names.shared_down), {d, moe.shared_dim});
+}
 
 // In the order in which they are drawn.
 std::vector<RandomTensor> tensors_of(const ModelSpec& spec, const TensorNames& names) {
@@ -81,6 +115,10 @@ std::vector<RandomTensor> tensors_of(const ModelSpec& spec, const TensorNames& n
     linear(name(names.attn_out), d, q);
     if (spec.attn_out_bias) bias(name(names.attn_out_bias), d);
     norm(name(names.ffn_norm), d);
+    if (spec.has_experts(layer)) {
+      add_expert_tensors(spec, names.experts, layer, tensors);
+      continue;
+    }
     linear(name(names.gate), spec.ffn_dim, d);
     linear(name(names.up), spec.ffn_dim, d);
     linear(name(names.down), d, spec.ffn_dim);
@@ -193,8 +231,7 @@ void write_tensor(const RandomTensor& tensor, DType type, uint64_t seed, uint32_
                   const ByteSink& sink) {
   constexpr int64_t kGrain = 1 << 16, kPiece = 256 * kGrain;
   const DTypeInfo& info = dtype_info(type);
-  int64_t elements = 1;
-  for (const int64_t axis : tensor.shape) elements *= axis;
+  const int64_t elements = tensor.elements();
   const auto bytes_of = [&](int64_t count) { return count / info.block_size * info.block_bytes; };
   std::vector<std::byte> piece(static_cast<size_t>(bytes_of(std::min(elements, kPiece))));
   for (int64_t first = 0; first < elements; first += kPiece) {
@@ -212,7 +249,7 @@ ModelFiles make_random_model(const ModelSpec& spec, uint64_t seed) {
   auto weights = std::make_shared<MemoryWeights>();
   uint32_t index = 0;
   for (const RandomTensor& tensor : tensors_of(spec, hugging_face_names(spec))) {
-    std::vector<float> values(static_cast<size_t>(tensor.shape[0] * (tensor.is_vector() ? 1 : tensor.shape[1])));
+    std::vector<float> values(static_cast<size_t>(tensor.elements()));
     Noise(tensor, seed, index++).fill(0, static_cast<int64_t>(values.size()), values.data());
     weights->add(tensor.name, tensor.shape, std::move(values));
   }
@@ -229,7 +266,7 @@ void write_random_gguf(const RandomGguf& model, const std::filesystem::path& pat
   uint32_t index = 0;
   for (const RandomTensor& tensor : tensors_of(model.spec, gguf_names(model.spec))) {
     const DType outer = is_four_bit(model.type) ? DType::kQ8_0 : model.type;
-    const DType type = tensor.is_vector() ? DType::kF32 : tensor.in_block ? model.type : outer;
+    const DType type = tensor.is_vector() || tensor.is_router ? DType::kF32 : tensor.in_block ? model.type : outer;
     tensors.push_back({tensor.name, type, tensor.shape, [&model, &pool, tensor, type, index](const ByteSink& sink) {
                          write_tensor(tensor, type, model.seed, index, pool, sink);
                        }});

@@ -22,10 +22,14 @@ using kernels::PackedMatrix;
 struct MatrixPart {
   const TensorView* tensor;
   int64_t interleaved_head_dim = 0;
+  int64_t first_row = 0;
+  int64_t row_count = -1;  // -1: all of the tensor's
+
+  int64_t rows() const { return row_count < 0 ? tensor->rows() : row_count; }
 
   int64_t source_row(int64_t row) const {
     const int64_t half = interleaved_head_dim / 2;
-    if (half == 0) return row;
+    if (half == 0) return first_row + row;
     const int64_t within = row % interleaved_head_dim;
     return row - within + within % half * 2 + within / half;
   }
@@ -36,20 +40,29 @@ class Loader {
   Loader(const ModelFiles& files, const ModelSpec& spec, PackedMatrix::Format format, ThreadPool* pool)
       : files_(files), spec_(spec), names_(tensor_names(files, spec)), format_(format), pool_(pool) {}
 
-  // By the formats of layer 0. What is missing is complained of when it is looked for.
+  // By the formats of the first of a matrix's tensors. What is missing is complained of when it is looked for.
   double bytes_needed() const {
     const int64_t d = spec_.d_model;
-    const auto bytes = [&](const std::vector<std::string>& patterns, int64_t n, int64_t k) {
-      std::vector<const TensorView*> parts;
-      for (const std::string& pattern : patterns)
-        parts.push_back(files_.weights->find(fmt::format(fmt::runtime(pattern), 0)));
-      return static_cast<double>(PackedMatrix::bytes_needed(format_of(parts), n, k));
-    };
-    return bytes({spec_.tied_head ? names_.embedding : names_.head}, spec_.vocab_size, d) +
-           spec_.n_layers *
-               (bytes(qkv_patterns(), q_rows() + 2 * kv_rows(), d) + bytes({names_.attn_out}, d, q_rows()) +
-                bytes({names_.gate, names_.up}, 2 * int64_t{spec_.ffn_dim}, d) +
-                bytes({names_.down}, d, spec_.ffn_dim));
+    double total = matrix_bytes({spec_.tied_head ? names_.embedding : names_.head}, 0, spec_.vocab_size, d);
+    for (int layer = 0; layer < spec_.n_layers; ++layer) {
+      total += matrix_bytes(qkv_patterns(), layer, q_rows() + 2 * kv_rows(), d) +
+               matrix_bytes({names_.attn_out}, layer, d, q_rows());
+      if (!spec_.has_experts(layer)) {
+        total += matrix_bytes({names_.gate, names_.up}, layer, 2 * int64_t{spec_.ffn_dim}, d) +
+                 matrix_bytes({names_.down}, layer, d, spec_.ffn_dim);
+        continue;
+      }
+      const MoeSpec& moe = spec_.moe;
+      const ExpertNames& names = names_.experts;
+      total +=
+          static_cast<double>(PackedMatrix::bytes_needed(PackedMatrix::Format::kF32, moe.n_experts, d)) +
+          matrix_bytes({names.gate, names.up}, layer, moe.n_experts * stacked_rows(2 * int64_t{moe.expert_dim}), d) +
+          matrix_bytes({names.down}, layer, moe.n_experts * stacked_rows(d), moe.expert_dim);
+      if (moe.shared_dim > 0)
+        total += matrix_bytes({names.shared_gate, names.shared_up}, layer, 2 * int64_t{moe.shared_dim}, d) +
+                 matrix_bytes({names.shared_down}, layer, d, moe.shared_dim);
+    }
+    return total;
   }
 
   ModelWeights load(const PackedCache& cache) {
@@ -78,6 +91,10 @@ class Loader {
     ModelWeights weights;
     weights.source = files_.weights;
     if (kept_) weights.packed_file = kept_->file();
+    if (const TensorView* table = files_.weights->find(names_.embedding);
+        table != nullptr && table->shape.size() == 2 && table->rows() != spec_.vocab_size)
+      throw error(ErrorKind::kCorrupt, "{}: the vocabulary (vocab_size) is {}, but tensor '{}' has {} rows",
+                  files_.where, spec_.vocab_size, names_.embedding, table->rows());
     weights.embedding = find(names_.embedding, {spec_.vocab_size, d});
     if (!kept_) check_finite(*weights.embedding);
     weights.final_norm = vector(names_.final_norm, d);
@@ -92,12 +109,23 @@ class Loader {
   // In the order of load(). A full disk, or a folder that cannot be written, only means that the next start packs again.
   static void keep(const std::filesystem::path& path, const Json& key, const ModelWeights& weights) {
     std::vector<PackedMatrix> matrices = {weights.head};
-    for (const BlockWeights& block : weights.blocks)
-      matrices.insert(matrices.end(), {block.qkv, block.attn_out, block.gate_up, block.down});
+    for (const BlockWeights& block : weights.blocks) {
+      const ExpertWeights& experts = block.experts;
+      for (const PackedMatrix& matrix : {block.qkv, block.attn_out, block.gate_up, block.down, experts.router,
+                                         experts.gate_up, experts.down, experts.shared_gate_up, experts.shared_down})
+        if (matrix.n() > 0) matrices.push_back(matrix);
+    }
     try {
       write_packed(path, key, matrices);
     } catch (const Error&) {
     }
+  }
+
+  double matrix_bytes(const std::vector<std::string>& patterns, int layer, int64_t n, int64_t k) const {
+    std::vector<const TensorView*> parts;
+    for (const std::string& pattern : patterns)
+      parts.push_back(files_.weights->find(fmt::format(fmt::runtime(pattern), layer, 0)));
+    return static_cast<double>(PackedMatrix::bytes_needed(format_of(parts), n, k));
   }
 
   std::vector<std::string> qkv_patterns() const {
@@ -133,9 +161,46 @@ class Loader {
     block.attn_out = pack({{find(name(names_.attn_out), {d, q_rows()})}});
     if (spec_.attn_out_bias) block.attn_out_bias = vector(name(names_.attn_out_bias), d);
     block.ffn_norm = vector(name(names_.ffn_norm), d);
+    if (spec_.has_experts(layer)) {
+      block.experts = load_experts(layer);
+      return block;
+    }
     block.gate_up = pack({{find(name(names_.gate), {f, d})}, {find(name(names_.up), {f, d})}});
     block.down = pack({{find(name(names_.down), {d, f})}});
     return block;
+  }
+
+  // Expert by expert its parts: a tensor of its own each, or rows of one for all.
+  std::vector<MatrixPart> expert_parts(int layer, const std::vector<const char*>& patterns, int64_t n, int64_t k) {
+    const int64_t experts = spec_.moe.n_experts;
+    std::vector<MatrixPart> parts;
+    for (int64_t expert = 0; expert < experts; ++expert) {
+      for (const char* pattern : patterns) {
+        const std::string name = fmt::format(fmt::runtime(pattern), layer, expert);
+        if (names_.experts.stacked)
+          parts.push_back({find(name, {experts, n, k}), 0, expert * n, n});
+        else
+          parts.push_back({find(name, {n, k})});
+      }
+    }
+    return parts;
+  }
+
+  ExpertWeights load_experts(int layer) {
+    const MoeSpec& moe = spec_.moe;
+    const ExpertNames& names = names_.experts;
+    const int64_t d = spec_.d_model, inner = moe.expert_dim, shared = moe.shared_dim;
+    const auto name = [&](const char* pattern) { return fmt::format(fmt::runtime(pattern), layer); };
+    ExpertWeights experts;
+    experts.router = pack_as(PackedMatrix::Format::kF32, {{find(name(names.router), {moe.n_experts, d})}}, 1);
+    if (moe.expert_bias) experts.bias = vector(name(names.bias), moe.n_experts);
+    experts.gate_up = pack(expert_parts(layer, {names.gate, names.up}, inner, d), moe.n_experts);
+    experts.down = pack(expert_parts(layer, {names.down}, d, inner), moe.n_experts);
+    if (shared == 0) return experts;
+    experts.shared_gate_up =
+        pack({{find(name(names.shared_gate), {shared, d})}, {find(name(names.shared_up), {shared, d})}});
+    experts.shared_down = pack({{find(name(names.shared_down), {d, shared})}});
+    return experts;
   }
 
   PackedMatrix load_qkv(int layer) {
@@ -174,17 +239,11 @@ class Loader {
       throw error(ErrorKind::kCorrupt, "{}: tensor '{}' has shape [{}], the config asks for [{}]",
                   files_.weights->describe(), name, fmt::join(tensor->shape, ", "), fmt::join(shape, ", "));
     }
-    switch (tensor->dtype) {
-      case DType::kF32:
-      case DType::kF16:
-      case DType::kBF16:
-      case DType::kQ8_0:
-      case DType::kQ4_0:
-      case DType::kQ4_1: return tensor;
-      default:
-        throw error(ErrorKind::kUnsupported, "{}: tensor '{}' has type {}, which weights cannot have",
-                    files_.weights->describe(), name, dtype_info(tensor->dtype).name);
+    if (!is_weight_type(tensor->dtype)) {
+      throw error(ErrorKind::kUnsupported, "{}: tensor '{}' has type {}, which weights cannot have",
+                  files_.weights->describe(), name, dtype_info(tensor->dtype).name);
     }
+    return tensor;
   }
 
   // Rows of the tensor as float, refused if any element is NaN or infinite.
@@ -223,32 +282,37 @@ class Loader {
     return values;
   }
 
-  // The parts below one another as one matrix.
-  PackedMatrix pack(const std::vector<MatrixPart>& parts) const {
-    const int64_t k = parts.front().tensor->cols();
-    int64_t n = 0;
-    for (const MatrixPart& part : parts) n += part.tensor->rows();
+  // The parts below one another as one matrix; or as a stack of `count` matrices of equally many parts, each beginning a panel.
+  PackedMatrix pack(const std::vector<MatrixPart>& parts, int64_t count = 1) const {
     std::vector<const TensorView*> tensors;
     for (const MatrixPart& part : parts) tensors.push_back(part.tensor);
-    if (kept_) return kept_->next(format_of(tensors), n, k);
-    PackedMatrix matrix(format_of(tensors), n, k);
+    return pack_as(format_of(tensors), parts, count);
+  }
+
+  PackedMatrix pack_as(PackedMatrix::Format format, const std::vector<MatrixPart>& parts, int64_t count) const {
+    const int64_t k = parts.front().tensor->cols(), parts_each = static_cast<int64_t>(parts.size()) / count;
+    int64_t n = 0;
+    for (int64_t i = 0; i < parts_each; ++i) n += parts[static_cast<size_t>(i)].rows();
+    const int64_t whole = count == 1 ? n : count * stacked_rows(n), panels_each = stacked_rows(n) / kernels::kPanel;
+    if (kept_) return kept_->next(format, whole, k);
+    PackedMatrix matrix(format, whole, k);
     pool_->parallel_for(matrix.panels(), 1, [&](int64_t begin, int64_t end, int) {
-      std::vector<float> rows(kernels::kPanel * k);
+      std::vector<float> rows(static_cast<size_t>(kernels::kPanel * k));
       for (int64_t panel = begin; panel < end; ++panel) {
-        const int64_t first = panel * kernels::kPanel, count = std::min(kernels::kPanel, n - first);
-        for (int64_t i = 0; i < count; ++i) {
+        const int64_t first = panel % panels_each * kernels::kPanel, rows_here = std::min(kernels::kPanel, n - first);
+        for (int64_t i = 0; i < rows_here; ++i) {
           int64_t row = first + i;
-          const MatrixPart* part = parts.data();
-          for (; row >= part->tensor->rows(); ++part) row -= part->tensor->rows();
+          const MatrixPart* part = parts.data() + panel / panels_each * parts_each;
+          for (; row >= part->rows(); ++part) row -= part->rows();
           const int64_t source = part->source_row(row);
           if (matrix.is_four_bit()) {
-            pack_four_bit_row(*part->tensor, source, first + i, matrix);
+            pack_four_bit_row(*part->tensor, source, panel * kernels::kPanel + i, matrix);
           } else {
             read_rows(*part->tensor, source, source + 1, rows.data() + i * k);
             if (matrix.format() == PackedMatrix::Format::kQ8) check_fits_int8(*part->tensor, rows.data() + i * k);
           }
         }
-        if (!matrix.is_four_bit()) matrix.pack_panel(panel, rows.data(), count);
+        if (!matrix.is_four_bit()) matrix.pack_panel(panel, rows.data(), rows_here);
       }
     });
     return matrix;

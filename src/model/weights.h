@@ -7,6 +7,7 @@
 #include "base/thread_pool.h"
 #include "io/model_files.h"
 #include "kernels/pack.h"
+#include "model/experts.h"
 #include "model/packed_cache.h"
 #include "model/spec.h"
 
@@ -23,6 +24,7 @@ struct BlockWeights {
   std::vector<float> ffn_norm;       // [d_model]
   kernels::PackedMatrix gate_up;     // [2 * ffn_dim, d_model]: gate, then up
   kernels::PackedMatrix down;        // [d_model, ffn_dim]
+  ExpertWeights experts;             // instead of gate_up and down where spec.has_experts(layer)
 };
 
 struct ModelWeights {

@@ -39,6 +39,13 @@ double log_probability(const RowStats& row) { return static_cast<double>(row.tar
 void check_item(const Denoiser& denoiser, const ScoringItem& item) {
   const size_t length = item.context.size() + item.target.size();
   if (item.target.empty()) throw error(ErrorKind::kInvalidArgument, "nothing to score: the continuation has no tokens");
+  if (denoiser.spec().attention == AttentionKind::kBlockCausal)
+    throw error(ErrorKind::kUnsupported, "likelihoods of models with block-causal attention ({}) are not computed",
+                denoiser.spec().family);
+  if (denoiser.spec().shift && item.context.empty())
+    throw error(ErrorKind::kInvalidArgument,
+                "this model ({}) cannot score a text without a token before it; give a context",
+                denoiser.spec().family);
   if (length > static_cast<size_t>(denoiser.spec().max_positions))
     throw error(ErrorKind::kInvalidArgument, "{} tokens to score, but the model's context is {}; score shorter pieces",
                 length, denoiser.spec().max_positions);
@@ -72,7 +79,7 @@ double group_loss(Denoiser& denoiser, const ScoringItem& item, std::span<const i
   for (size_t j = 0; j < counts.size(); ++j) {
     tokens.resize(context);
     tokens.insert(tokens.end(), item.target.begin(), item.target.end());
-    const auto first_row = static_cast<uint32_t>(plan.rows.size() + context);
+    const auto first_row = static_cast<uint32_t>(plan.rows.size() + context - (denoiser.spec().shift ? 1 : 0));
     for (const int32_t i : masked_positions(n, counts[j], first_draw + static_cast<uint32_t>(j), options)) {
       tokens[context + static_cast<size_t>(i)] = denoiser.spec().mask_id;
       plan.head_rows.push_back(first_row + static_cast<uint32_t>(i));

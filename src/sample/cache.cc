@@ -10,10 +10,12 @@
 namespace pent {
 namespace {
 
-constexpr std::array<std::pair<CacheKind, std::string_view>, 4> kNames = {{{CacheKind::kNone, "none"},
+constexpr std::array<std::pair<CacheKind, std::string_view>, 6> kNames = {{{CacheKind::kNone, "none"},
                                                                            {CacheKind::kPrefix, "prefix"},
                                                                            {CacheKind::kDual, "dual"},
-                                                                           {CacheKind::kDelayed, "delayed"}}};
+                                                                           {CacheKind::kDelayed, "delayed"},
+                                                                           {CacheKind::kBlock, "block"},
+                                                                           {CacheKind::kSubBlock, "sub-block"}}};
 
 std::vector<int32_t> range(int32_t begin, int32_t end) {
   std::vector<int32_t> cells(static_cast<size_t>(end - begin));
@@ -45,6 +47,10 @@ std::optional<CacheKind> parse_cache(std::string_view name) {
     if (text == name) return value;
   return std::nullopt;
 }
+
+bool is_exact(CacheKind kind) { return kind == CacheKind::kNone || kind == CacheKind::kBlock; }
+
+bool is_for_block_causal(CacheKind kind) { return kind == CacheKind::kBlock || kind == CacheKind::kSubBlock; }
 
 std::vector<int32_t> cells_to_compute(CacheKind kind, const Canvas& canvas, Block block, bool first_of_block,
                                       int32_t step) {

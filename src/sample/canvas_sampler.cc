@@ -2,7 +2,9 @@
 #include "sample/canvas_sampler.h"
 
 #include <algorithm>
+#include <iterator>
 
+#include "base/error.h"
 #include "sample/penalty.h"
 
 namespace pent {
@@ -11,11 +13,15 @@ CanvasSampler::CanvasSampler(Canvas canvas, const SamplingParams& params, std::v
     : canvas_(std::move(canvas)), params_(params), stop_ids_(std::move(stop_ids)) {
   while (frontier_ < canvas_.size() && canvas_[frontier_].state != CellState::kMasked) ++frontier_;
   first_generated_ = frontier_;
+  if (params_.shift && canvas_.size() > 0 && canvas_[0].state == CellState::kMasked)
+    throw error(ErrorKind::kInvalidArgument,
+                "this model decides a token by what stands before it and cannot write the first; begin with some text");
 }
 
 std::vector<int32_t> CanvasSampler::completion() const {
   std::vector<int32_t> tokens;
-  for (int32_t cell = first_generated_; cell < frontier_; ++cell) tokens.push_back(canvas_[cell].token);
+  for (int32_t cell = first_generated_; cell < std::min(frontier_, answer_end()); ++cell)
+    tokens.push_back(canvas_[cell].token);
   return tokens;
 }
 
@@ -28,12 +34,23 @@ DrawKey CanvasSampler::key(int32_t step, int32_t cell) const {
 
 void CanvasSampler::plan_cells(int32_t sequence, int32_t step, std::span<const int32_t> cells,
                                std::span<const int32_t> asked, PassPlan& plan, HeadRequest& request) const {
-  const std::vector<int32_t> tokens = canvas_.tokens();
+  std::vector<int32_t> computed(cells.begin(), cells.end());
+  if (params_.shift) {  // the cells whose logits decide the asked ones, where the cache left them out
+    std::vector<int32_t> deciding(asked.begin(), asked.end());
+    for (int32_t& cell : deciding) --cell;
+    computed.clear();
+    std::set_union(cells.begin(), cells.end(), deciding.begin(), deciding.end(), std::back_inserter(computed));
+  }
   const auto first_row = static_cast<uint32_t>(plan.rows.size());
-  plan.add_cells(sequence, tokens, cells);
+  plan.add_cells(sequence, canvas_.tokens(), computed);
+  ask(step, first_row, computed, asked, plan, request);
+}
+
+void CanvasSampler::ask(int32_t step, uint32_t first_row, std::span<const int32_t> cells,
+                        std::span<const int32_t> asked, PassPlan& plan, HeadRequest& request) const {
   auto row = cells.begin();
   for (const int32_t cell : asked) {
-    row = std::lower_bound(row, cells.end(), cell);
+    row = std::lower_bound(row, cells.end(), cell - (params_.shift ? 1 : 0));
     plan.head_rows.push_back(first_row + static_cast<uint32_t>(row - cells.begin()));
     request.keys.push_back(key(step, cell));
     request_penalty(params_, canvas_, cell, stop_ids_, request);

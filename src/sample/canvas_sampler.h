@@ -7,19 +7,27 @@ namespace pent {
 
 class CanvasSampler : public Sampler {
  public:
+  // Throws kInvalidArgument when the logits are shifted and the first cell is masked: nothing decides it.
   CanvasSampler(Canvas canvas, const SamplingParams& params, std::vector<int32_t> stop_ids);
 
   const Canvas& canvas() const override { return canvas_; }
   uint32_t n_index() const override { return params_.n_index; }
   int32_t capacity() const override { return canvas_.size(); }
   std::vector<int32_t> completion() const override;
-  std::string finish_reason() const override { return stopped_ ? "stop" : "length"; }
+  std::string finish_reason() const override { return stopped_ && frontier_ < answer_end() ? "stop" : "length"; }
 
  protected:
   DrawKey key(int32_t step, int32_t cell) const;
   // Computes `cells`, asks the head for `asked`, which is a part of them; both ascending.
   void plan_cells(int32_t sequence, int32_t step, std::span<const int32_t> cells, std::span<const int32_t> asked,
                   PassPlan& plan, HeadRequest& request) const;
+  // The second half: rows of `cells` begin at first_row. With shifted logits the row before a cell answers for it.
+  void ask(int32_t step, uint32_t first_row, std::span<const int32_t> cells, std::span<const int32_t> asked,
+           PassPlan& plan, HeadRequest& request) const;
+  int32_t frontier() const { return frontier_; }
+  int32_t answer_end() const {
+    return canvas_.size() - params_.padding;
+  }  // behind it cells only fill the model's block
   void commit(int32_t cell, int32_t token, float confidence, int32_t step, std::vector<CellChange>& changes);
   void reopen(int32_t cell, std::vector<CellChange>& changes);
   void rewrite(int32_t cell, int32_t token, float confidence, int32_t step, std::vector<CellChange>& changes);

@@ -1,7 +1,8 @@
-// Masked-diffusion decoding block by block, composed of the parts length, score, select and edit (spec 20 §1, §3, §8.3, §9, §11, §12;
+// Masked-diffusion decoding block by block, of models with full and with block-causal attention, composed of the parts length, score, select and edit (spec 20 §1, §3, §8.3, §9, §11, §12;
 // end rules: spec 20 §0.8). Each forward shows the model the canvas, or what of it the cache does not keep, and asks the head for
 // the masked cells of the active block only, when editing for those decided in it too.
 #include <algorithm>
+#include <numeric>
 
 #include "base/error.h"
 #include "sample/canvas_sampler.h"
@@ -16,7 +17,8 @@ class DiffusionSampler : public CanvasSampler {
  public:
   DiffusionSampler(Canvas canvas, const SamplingParams& params, std::vector<int32_t> stop_ids)
       : CanvasSampler(std::move(canvas), params, std::move(stop_ids)) {
-    blocks_ = cut_blocks(canvas_, params_.block_length);
+    blocks_ = params_.attention_block > 0 ? cut_aligned_blocks(canvas_, params_.block_length)
+                                          : cut_blocks(canvas_, params_.block_length);
     if (params_.select.by_steps()) {
       const int count = static_cast<int>(blocks_.size());
       steps_ = params_.steps_per_block > 0 ? std::vector<int>(blocks_.size(), params_.steps_per_block)
@@ -25,16 +27,24 @@ class DiffusionSampler : public CanvasSampler {
     enter_block();
   }
 
-  bool done() const override { return stopped_ || block_ == blocks_.size(); }
+  bool done() const override {
+    return stopped_ || block_ == blocks_.size() || (params_.padding > 0 && frontier() >= answer_end());
+  }
   Block active_block() const override {
     if (blocks_.empty()) return {canvas_.size(), canvas_.size()};
     return blocks_[std::min(block_, blocks_.size() - 1)];
   }
 
   void plan(int32_t sequence, int32_t step, PassPlan& plan, HeadRequest& request) const override {
-    const std::vector<int32_t> cells =
-        cells_to_compute(params_.cache, canvas_, blocks_[block_], step_in_block_ == 0, step);
-    plan_cells(sequence, step, cells, asked_cells(), plan, request);
+    const std::vector<int32_t> asked = asked_cells();
+    if (params_.attention_block > 0) {
+      const auto first_row = static_cast<uint32_t>(plan.rows.size());
+      const std::vector<int32_t> cells = add_block_causal(sequence, canvas_.tokens(), plan);
+      ask(step, first_row, cells, asked, plan, request);
+    } else {
+      plan_cells(sequence, step, cells_to_compute(params_.cache, canvas_, blocks_[block_], step_in_block_ == 0, step),
+                 asked, plan, request);
+    }
     request_score(params_.score, request);
   }
 
@@ -53,7 +63,9 @@ class DiffusionSampler : public CanvasSampler {
         rewrite(cells[i], rows[i].drawn, confidence(rows[i]), step, changes);
     }
     const bool edited = !changes.empty();
-    const std::vector<size_t> chosen = choose(candidates, step);
+    remember_what_is_kept();
+    const bool leads = is_leading();
+    const std::vector<size_t> chosen = leads ? select_top(candidates, 1) : choose(candidates, step);
     for (const size_t index : chosen) {
       const Candidate& winner = candidates[index];
       commit(winner.cell, winner.token, winner.confidence, step, changes);
@@ -61,7 +73,8 @@ class DiffusionSampler : public CanvasSampler {
     ++step_in_block_;
     if (candidates.empty()) ++post_edits_;
     const bool edits_over = !editing() || (candidates.empty() && (!edited || post_edits_ >= kPostEdits));
-    if (chosen.size() == candidates.size() && edits_over) {
+    if (leads) enter_block();
+    if (canvas_.masked_count(blocks_[block_].begin, blocks_[block_].end) == 0 && edits_over) {
       ++block_;
       enter_block();
     }
@@ -73,8 +86,53 @@ class DiffusionSampler : public CanvasSampler {
  private:
   bool editing() const { return params_.remask.kind == RemaskKind::kEdit; }
 
-  // Masked cells of the active block, ascending; when editing, all of it that is not fixed.
+  int32_t attention_begin() const { return blocks_[block_].begin / params_.attention_block * params_.attention_block; }
+
+  // With shifted logits and block-causal attention the first cell of an attention block is decided by the last one of the block
+  // before it, in a forward that also computes that block's final keys and values (Fast-dLLM v2; spec 20 §8.4).
+  bool is_leading() const {
+    if (!params_.shift || params_.attention_block == 0) return false;
+    const int32_t begin = attention_begin();
+    return begin > 0 && canvas_[begin].state == CellState::kMasked;
+  }
+
+  // The sub-block alone, if the cells around it were computed with this attention block's masks and its first cell, which a cell
+  // outside would decide, is known.
+  bool is_narrow() const {
+    const int32_t begin = sub_block_begin();
+    return params_.cache == CacheKind::kSubBlock && whole_ == attention_begin() &&
+           (!params_.shift || canvas_[begin].state != CellState::kMasked);
+  }
+
+  int32_t sub_block_begin() const { return blocks_[block_].begin / params_.block_length * params_.block_length; }
+
+  // Appends the cells that a forward of a block-causal model computes, and returns them: from what is not final yet to the end of
+  // the attention block being decoded.
+  std::vector<int32_t> add_block_causal(int32_t sequence, std::span<const int32_t> tokens, PassPlan& plan) const {
+    const int32_t attention_end = std::min(attention_begin() + params_.attention_block, canvas_.size());
+    int32_t begin = kept_, end = is_leading() ? attention_begin() : attention_end;
+    if (is_narrow()) {
+      begin = sub_block_begin(), end = blocks_[block_].end;
+      plan.add_window(sequence, tokens.subspan(begin, end - begin), begin, attention_end);
+    } else {
+      if (begin == end) --begin;  // all is final, and the last of it decides: the same keys and values again
+      plan.add_block_causal(sequence, tokens.subspan(begin, end - begin), params_.attention_block, begin);
+    }
+    std::vector<int32_t> cells(static_cast<size_t>(end - begin));
+    std::iota(cells.begin(), cells.end(), begin);
+    return cells;
+  }
+
+  // Called before cells of this forward are committed.
+  void remember_what_is_kept() {
+    if (params_.attention_block == 0) return;
+    if (!is_leading()) whole_ = attention_begin();
+    if (params_.cache != CacheKind::kNone) kept_ = attention_begin();
+  }
+
+  // Masked cells of the active block, ascending, the leading cell alone while it is undecided; when editing, all that is not fixed.
   std::vector<int32_t> asked_cells() const {
+    if (is_leading()) return {attention_begin()};
     std::vector<int32_t> cells;
     for (int32_t cell = blocks_[block_].begin; cell < blocks_[block_].end; ++cell)
       if (canvas_[cell].state == CellState::kMasked || (editing() && canvas_[cell].state == CellState::kCommitted))
@@ -100,6 +158,7 @@ class DiffusionSampler : public CanvasSampler {
     step_in_block_ = 0;
     post_edits_ = 0;
     if (block_ == blocks_.size() || !params_.select.by_steps()) return;
+    // The leading cell, decided apart, is not in the schedule that is made after it.
     const int masks = canvas_.masked_count(blocks_[block_].begin, blocks_[block_].end);
     switch (params_.select.kind) {
       case SelectKind::kCosine: schedule_ = cosine_schedule(masks, steps_[block_]); break;
@@ -114,6 +173,8 @@ class DiffusionSampler : public CanvasSampler {
   std::vector<int> schedule_;  // of the active block: how many cells each step commits
   size_t block_ = 0;
   size_t step_in_block_ = 0;
+  int32_t kept_ = 0;    // block-causal: cells before it have their final keys and values stored
+  int32_t whole_ = -1;  // block-causal: where the attention block begins that was last computed as a whole
   int post_edits_ = 0;  // forwards of this block that found no mask
 };
 

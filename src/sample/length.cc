@@ -23,6 +23,17 @@ std::vector<Block> cut_blocks(const Canvas& canvas, int block_length) {
   return blocks;
 }
 
+std::vector<Block> cut_aligned_blocks(const Canvas& canvas, int block_length) {
+  PENT_CHECK(block_length >= 1, "block length {}", block_length);
+  std::vector<Block> blocks;
+  for (int32_t cell = 0; cell < canvas.size(); ++cell) {
+    if (canvas[cell].state != CellState::kMasked || (!blocks.empty() && cell < blocks.back().end)) continue;
+    const int64_t end = (int64_t{cell} / block_length + 1) * block_length;
+    blocks.push_back({cell, static_cast<int32_t>(std::min<int64_t>(end, canvas.size()))});
+  }
+  return blocks;
+}
+
 std::vector<int> share_steps(int total, int blocks) {
   PENT_CHECK(total >= 1 && blocks >= 0, "{} steps, {} blocks", total, blocks);
   std::vector<int> steps;

@@ -18,6 +18,10 @@ struct Block {
 // what is left and may be shorter. Fixed cells between holes lie inside a block and do not count. No masked cell: no block.
 std::vector<Block> cut_blocks(const Canvas& canvas, int block_length);
 
+// The same for block-causal attention: blocks end at multiples of block_length counted from cell 0, and begin with their first
+// masked cell.
+std::vector<Block> cut_aligned_blocks(const Canvas& canvas, int block_length);
+
 // `total` steps over `blocks` blocks as evenly as possible: the first blocks get one more, and every block at least one.
 std::vector<int> share_steps(int total, int blocks);
 

@@ -26,7 +26,7 @@ struct GenerationOptions {
   std::optional<double> repetition_penalty;  // 1: none
   std::optional<int> repetition_window;      // how far back (a canvas: either way) a token still counts as repeated
   std::optional<std::string> score;          // prob | entropy | margin | random
-  std::optional<std::string> cache;          // none | prefix | dual
+  std::optional<std::string> cache;          // none | prefix | dual | delayed | block | sub-block
   std::optional<int> max_nfe;
   std::optional<double> deadline_ms;
   uint64_t seed = 0;              // <= 2^53

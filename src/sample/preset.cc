@@ -93,6 +93,23 @@ constexpr std::array kPresets = {
            .remask = {RemaskKind::kPathPlanning},
            .temperature = 0.5,
            .top_k = 200},
+    Preset{.name = "sdar",
+           .summary = "masked diffusion in the model's own blocks, left to right: every cell above a threshold at once",
+           .source = "SDAR (arXiv:2510.06303), low_confidence_dynamic; finished blocks are cached, which is exact",
+           .diffusion = true,
+           .max_tokens = 256,
+           .select = {SelectKind::kThreshold, 0.9},
+           .cache = CacheKind::kBlock,
+           .temperature = 1},
+    Preset{.name = "fast-dllm-v2",
+           .summary = "the same in sub-blocks of 8; a block's first token comes from the block before it",
+           .source = "Fast-dLLM v2 (arXiv:2509.26328); --cache sub-block for its approximate second cache",
+           .diffusion = true,
+           .max_tokens = 256,
+           .block_length = 8,
+           .select = {SelectKind::kThreshold, 0.9},
+           .cache = CacheKind::kBlock,
+           .top_p = 0.95},
     Preset{.name = "ar",
            .summary = "autoregressive: one token after the other; greedy, or temperature, top-k and top-p",
            .source = "next-token sampling; nucleus: arXiv:1904.09751",
@@ -132,6 +149,7 @@ void check_ranges(const GenerationOptions& options) {
 
 const Preset& choose_preset(const GenerationOptions& options, const ModelSpec& spec) {
   std::string name = options.preset.empty() ? spec.default_preset : options.preset;
+  if (options.preset.empty() && find_preset(name) == nullptr) name.clear();  // a method that this build does not have
   if (name.empty()) name = spec.is_diffusion() ? "llada" : "ar";
   const Preset* preset = find_preset(name);
   if (preset == nullptr) {
@@ -218,7 +236,7 @@ ScoreKind choose_score(const GenerationOptions& options, const Preset& preset, S
 }
 
 // ReMDM, P2 and MDLM look at the whole canvas in every step.
-void resolve_whole_canvas(const GenerationOptions& options, const Preset& preset, SamplingParams& params) {
+void resolve_whole_canvas(const GenerationOptions& options, const ModelSpec& spec, SamplingParams& params) {
   if (params.remask.is_remdm() && params.select.kind != SelectKind::kAncestral) {
     if (options.select || options.threshold)
       throw error(ErrorKind::kInvalidArgument, "--remask {} decides when cells are written; leave out {}",
@@ -246,11 +264,51 @@ void resolve_whole_canvas(const GenerationOptions& options, const Preset& preset
   if (params.remask.kind == RemaskKind::kEdit && params.cache == CacheKind::kDelayed)
     throw error(ErrorKind::kInvalidArgument,
                 "--cache delayed keeps decided cells; it cannot be combined with --remask edit");
-  if (whole) params.cache = CacheKind::kNone;
-  if (whole || (preset.block_length == 0 && !options.block_length)) params.block_length = params.max_tokens;
+  if (whole && spec.attention == AttentionKind::kBlockCausal)
+    throw error(ErrorKind::kInvalidArgument,
+                "{} looks at the whole canvas in every step, and this model's ({}) attention is block-causal; use "
+                "--preset llada2",
+                params.remask.kind == RemaskKind::kNone ? "ancestral selection"
+                                                        : fmt::format("--remask {}", to_string(params.remask)),
+                spec.family);
+  if (params.remask.kind == RemaskKind::kEdit &&
+      (params.cache == CacheKind::kSubBlock || (params.shift && params.attention_block > 0)))
+    throw error(ErrorKind::kInvalidArgument,
+                "--remask edit needs every cell of the block computed with the one that decides it; {}",
+                params.shift ? "shifted logits in blocks do not give that" : "use --cache block");
+  if (!whole) return;
+  params.cache = CacheKind::kNone;
+  params.block_length = params.max_tokens;
 }
 
-void resolve_parts(const GenerationOptions& options, const Preset& preset, SamplingParams& params) {
+// What attention makes of blocks and caches.
+void resolve_blocks(const GenerationOptions& options, const Preset& preset, const ModelSpec& spec,
+                    SamplingParams& params) {
+  const bool in_blocks = spec.attention == AttentionKind::kBlockCausal;
+  if (params.cache != CacheKind::kNone && is_for_block_causal(params.cache) != in_blocks) {
+    if (options.cache)
+      throw error(ErrorKind::kInvalidArgument,
+                  "--cache {} is for {} attention, and this model's ({}) is {}; use --cache {}",
+                  to_string(params.cache), in_blocks ? "full" : "block-causal", spec.family,
+                  in_blocks ? "block-causal" : "full", in_blocks ? "block" : "prefix");
+    params.cache = in_blocks ? CacheKind::kBlock : CacheKind::kNone;
+  }
+  params.shift = spec.shift;
+  if (!in_blocks) {
+    const int whole = preset.block_length > 0 ? preset.block_length : params.max_tokens;
+    params.block_length = std::min(options.block_length.value_or(whole), params.max_tokens);
+    return;
+  }
+  params.attention_block = spec.block_size;
+  const bool fits = preset.block_length > 0 && spec.block_size % preset.block_length == 0;
+  params.block_length = options.block_length.value_or(fits ? preset.block_length : spec.block_size);
+  if (spec.block_size % params.block_length != 0)
+    throw error(ErrorKind::kInvalidArgument, "--block-length {} does not divide this model's blocks of {}",
+                params.block_length, spec.block_size);
+}
+
+void resolve_parts(const GenerationOptions& options, const Preset& preset, const ModelSpec& spec,
+                   SamplingParams& params) {
   if (options.steps && options.steps_per_block)
     throw error(ErrorKind::kInvalidArgument, "--steps (a total) and --steps-per-block were both given; keep one");
   params.select = choose_select(options, preset);
@@ -258,12 +316,12 @@ void resolve_parts(const GenerationOptions& options, const Preset& preset, Sampl
   if (options.cache) {
     const auto cache = parse_cache(*options.cache);
     if (!cache)
-      throw error(ErrorKind::kInvalidArgument, "--cache is '{}'; expected none, prefix, dual or delayed",
-                  *options.cache);
+      throw error(ErrorKind::kInvalidArgument,
+                  "--cache is '{}'; expected none, prefix, dual, delayed, block or sub-block", *options.cache);
     params.cache = *cache;
   }
-  params.block_length = std::min(options.block_length.value_or(preset.block_length), params.max_tokens);
-  resolve_whole_canvas(options, preset, params);
+  resolve_blocks(options, preset, spec, params);
+  resolve_whole_canvas(options, spec, params);
   refuse_steps_without_meaning(options, preset, params.select);
   params.score = choose_score(options, preset, params.select.kind);
   params.order_temperature = options.order_temperature.value_or(0);
@@ -341,7 +399,7 @@ SamplingParams resolve(const GenerationOptions& options, const ModelSpec& spec, 
                 "--best-of {} with --temperature 0 would write the same text {} times; give a temperature above 0",
                 options.best_of, options.best_of);
   if (preset.diffusion)
-    resolve_parts(options, preset, params);
+    resolve_parts(options, preset, spec, params);
   else
     refuse_for_ar(options);
   return params;

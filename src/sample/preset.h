@@ -22,7 +22,7 @@ struct Preset {
   std::string_view source;   // where method and defaults are from
   bool diffusion = false;    // for masked diffusion models; else for autoregressive ones
   int max_tokens = 0;
-  int block_length = 0;     // 0: AR, or the whole canvas as one block
+  int block_length = 0;     // 0: AR, or the model's block, or the whole canvas as one
   int steps = 0;            // a total over all blocks; 0 where steps have a meaning: as many as there are cells
   int steps_per_block = 0;  // instead of a total, if not 0
   SelectRule select;
@@ -51,6 +51,9 @@ struct SamplingParams {
   std::vector<TokenBias> logit_bias;
   ScoreKind score = ScoreKind::kProbability;
   CacheKind cache = CacheKind::kNone;
+  bool shift = false;       // the model's: logits of row i - 1 decide cell i
+  int padding = 0;          // last cells of the canvas that only fill the model's block: not part of the answer
+  int attention_block = 0;  // of block-causal attention, a multiple of block_length; 0: full attention
   float temperature = 0;
   float top_p = 1;
   float min_p = 0;

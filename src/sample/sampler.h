@@ -39,7 +39,8 @@ class Sampler {
   virtual std::string finish_reason() const = 0;
 };
 
-// A canvas with masked cells, full attention: what select and remask of the parameters say. Empty stop_ids: nothing ends it early.
+// A canvas with masked cells: what select and remask of the parameters say. Empty stop_ids: nothing ends it early. Throws
+// kInvalidArgument when the logits are shifted and the first cell is masked: nothing decides it.
 std::unique_ptr<Sampler> make_diffusion_sampler(Canvas canvas, const SamplingParams& params,
                                                 std::vector<int32_t> stop_ids);
 

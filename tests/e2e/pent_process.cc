@@ -20,7 +20,10 @@ constexpr std::chrono::seconds kPatience(60);
 
 [[noreturn]] void exec_pent(const std::vector<std::string>& arguments, const Environment& environment) {
   for (const char* name : {"TERM", "COLORTERM", "NO_COLOR", "PENT_HOME", "COLUMNS", "LINES"}) ::unsetenv(name);
-  ::setenv("PENT_HOME", "/nonexistent", 1);
+  for (const char* name : {"HF_HUB_CACHE", "HF_TOKEN", "HF_TOKEN_PATH", "HF_ENDPOINT", "HF_HUB_OFFLINE",
+                           "HF_HUB_DOWNLOAD_TIMEOUT", "HF_HUB_DISABLE_PROGRESS_BARS"})
+    ::unsetenv(name);
+  for (const char* name : {"PENT_HOME", "HF_HOME"}) ::setenv(name, "/nonexistent", 1);
   for (const auto& [name, value] : environment) ::setenv(name.c_str(), value.c_str(), 1);
   std::vector<char*> argv = {const_cast<char*>(PENT_BINARY)};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));

@@ -46,7 +46,7 @@ TEST(Usage, EveryVerbHasHelpWithAnExample) {
   const Outcome overview = run_pent({"help"});
   EXPECT_EQ(overview.code, 0);
   for (const char* verb : {"run", "fill", "replay", "tokenize", "detokenize", "logits", "score", "inspect", "corpus",
-                           "bench", "models", "families", "presets", "doctor", "completion", "help"}) {
+                           "bench", "models", "pull", "families", "presets", "doctor", "completion", "help"}) {
     EXPECT_NE(overview.out.find(std::string("\n  ") + verb + " "), std::string::npos) << verb;
     const Outcome help = run_pent({verb, "--help"});
     EXPECT_EQ(help.code, 0) << verb;
@@ -109,7 +109,7 @@ TEST(Completion, BashCompletesVerbsOptionsAndWords) {
   EXPECT_EQ(complete("pent ru", 1), "run\n");
   EXPECT_EQ(complete("pent run --thres", 2), "--threshold\n");
   EXPECT_EQ(complete("pent run --mode di", 3), "diffusion\n");
-  EXPECT_EQ(complete("pent run --preset fast", 3), "fast-dllm\n");
+  EXPECT_EQ(complete("pent run --preset fast", 3), "fast-dllm fast-dllm-v2\n");
   EXPECT_EQ(complete("pent completion fi", 2), "fish\n");
 }
 

@@ -56,6 +56,8 @@ std::string HttpHead::field(const std::string& name) const {
   return found == fields.end() ? "" : found->second;
 }
 
+std::string http_library() { return curl_version(); }
+
 std::string url_host(const std::string& url) { return url_part(url, CURLUPART_HOST); }
 
 std::string url_origin(const std::string& url) {

@@ -45,6 +45,9 @@ bool is_loopback(const std::string& url);
 // Percent-encodes all but unreserved characters and slashes.
 std::string url_escaped_path(std::string_view path);
 
+// "libcurl/8.1 OpenSSL/3.0 …", as it calls itself.
+std::string http_library();
+
 class HttpClient {
  public:
   // `stall_s`: seconds without a byte after which a connection counts as dead. `cancel` is polled during transfers.

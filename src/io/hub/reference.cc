@@ -160,7 +160,8 @@ std::vector<std::string> list_hub_cache() {
     constexpr std::string_view kPrefix = "models--";
     const size_t dashes = folder.find("--", kPrefix.size());
     if (!folder.starts_with(kPrefix) || dashes == folder.npos || !is_there(entry.path() / "snapshots")) continue;
-    models.push_back(folder.substr(kPrefix.size(), dashes - kPrefix.size()) + "/" + folder.substr(dashes + 2));
+    const std::string name = folder.substr(kPrefix.size(), dashes - kPrefix.size()) + "/" + folder.substr(dashes + 2);
+    if (parse_hub_reference(name)) models.push_back(name);
   }
   std::sort(models.begin(), models.end());
   return models;

@@ -70,7 +70,7 @@ inline __m512 load_f16(const uint16_t* at) {
 
 // So few rows are bound by reading the weights. A panel's later tiles find them in the cache, and memory would rest meanwhile: the
 // last tile asks for the next panel (`ahead`, null for none), group by group.
-constexpr int64_t kMostRowsThatAskAhead = 4 * kRowsQ8;
+constexpr int64_t kMostRowsThatAskAhead = 2 * kRowsQ8;
 
 template <int64_t kBytes>
 inline void ask_ahead(const uint8_t*& ahead) {
@@ -81,10 +81,10 @@ inline void ask_ahead(const uint8_t*& ahead) {
   ahead += kBytes;
 }
 
-// Rows in tiles of even height: 8 are 4 + 4, not 6 + 2.
+// The last two tiles are of even height: 8 rows are 4 + 4, not 6 + 2.
 inline int64_t next_tile(int64_t rows_left) {
-  const int64_t tiles = (rows_left + kRowsQ8 - 1) / kRowsQ8;
-  return (rows_left + tiles - 1) / tiles;
+  if (rows_left <= kRowsQ8) return rows_left;
+  return rows_left < 2 * kRowsQ8 ? (rows_left + 1) / 2 : kRowsQ8;
 }
 
 // weights, scales: this panel's. values, row_scales, offsets: the tile's first row.

@@ -2,6 +2,7 @@
 #include "model/families/config.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "base/error.h"
@@ -113,6 +114,30 @@ void add_stop(ModelSpec& spec, int32_t token) {
     spec.stop_ids.push_back(token);
 }
 
+int32_t find_mask_id(const ModelFiles& files, std::string_view text) {
+  if (const int32_t id = ConfigReader(files).token("mask_token_id"); id >= 0) return id;
+  if (!files.tokenizer_config.is_object()) return -1;
+  const auto tokens = files.tokenizer_config.find("added_tokens_decoder");  // {"151666": {"content": "<|mask|>", …}, …}
+  if (tokens == files.tokenizer_config.end() || !tokens->is_object()) return -1;
+  const std::string where = files.where + "/tokenizer_config.json";
+  for (const auto& [key, token] : tokens->items()) {
+    if (!token.is_object() || get_string(token, "content", where) != text) continue;
+    int64_t id = -1;
+    const auto [end, problem] = std::from_chars(key.data(), key.data() + key.size(), id);
+    if (problem != std::errc() || end != key.data() + key.size())
+      throw error(ErrorKind::kCorrupt, "{}: 'added_tokens_decoder' has the key '{}', not a token id", where,
+                  printable(key));
+    return checked_token(id, "added_tokens_decoder", where);
+  }
+  return -1;
+}
+
+void require_mask(const ModelSpec& spec, const ModelFiles& files) {
+  if (spec.mask_id >= 0) return;
+  throw error(ErrorKind::kCorrupt, "{}: the required key '{}' is missing, and the tokenizer has no mask token",
+              files.where, files.gguf ? "tokenizer.ggml.mask_token_id" : "mask_token_id");
+}
+
 void read_stop_ids(const ModelFiles& files, ModelSpec& spec) {
   for (const int32_t token : token_list(files.config, "eos_token_id", files.where + "/config.json"))
     add_stop(spec, token);
@@ -173,6 +198,7 @@ void check_spec(const ModelSpec& spec, const std::string& where) {
   if (spec.attention == AttentionKind::kBlockCausal && spec.block_size < 1)
     refuse("block-causal attention without a block size");
   check_rope_scaling(spec, refuse);
+  check_experts(spec, where);
   if (!std::isfinite(spec.rope_theta) || spec.rope_theta <= 1)
     refuse(fmt::format("RoPE base {} is not above 1", spec.rope_theta));
   if (!std::isfinite(spec.rms_eps) || spec.rms_eps < 0 || spec.rms_eps > 1) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "io/gguf_write.h"
 #include "io/model_files.h"
@@ -50,11 +51,30 @@ void add_stop(ModelSpec& spec, int32_t token);  // unless it is there, or negati
 
 // Dimensions, RoPE, biases and norms (by the tensors of block 0), special ids of a GGUF whose architecture is `arch`. Refuses
 // another attention than the family's. shift is what the file says, false if nothing.
-ModelSpec read_gguf_spec(const ModelFiles& files, const std::string& arch, AttentionKind attention);
+// experts: the family has them; a file of one that has not is refused for them.
+ModelSpec read_gguf_spec(const ModelFiles& files, const std::string& arch, AttentionKind attention,
+                         bool experts = false);
 
 // What config.json says in the keys that Llama, Qwen2, Qwen3 and their relatives share in transformers: dimensions, RoPE and its
 // rescaling, the head's tying, special ids. `attention_bias` is up to the family.
-ModelSpec read_llama_keys(const ModelFiles& files);
+// ffn_key: that of a dense layer's inner width.
+ModelSpec read_llama_keys(const ModelFiles& files, const char* ffn_key = "intermediate_size");
+
+// Mixtures of experts, in the keys of Qwen3-MoE and its relatives, of LLaDA-MoE and of LLaDA2: into spec.moe, and back.
+void read_qwen3_moe_keys(const ModelFiles& files, ModelSpec& spec);
+void read_llada_moe_keys(const ModelFiles& files, ModelSpec& spec);
+void read_llada2_keys(const ModelFiles& files, ModelSpec& spec);
+void read_gguf_experts(const ModelFiles& files, const std::string& arch, ModelSpec& spec);
+void write_expert_keys(const ModelSpec& spec, Json& config);
+void write_gguf_experts(const ModelSpec& spec, const std::string& arch, GgufPairs& pairs);
+// Throws kCorrupt: more experts a row than there are, groups that do not divide, …
+void check_experts(const ModelSpec& spec, const std::string& where);
+
+// The mask token: mask_token_id of config.json, or the id that tokenizer_config.json's added_tokens_decoder has for `text`; -1 if
+// neither knows.
+int32_t find_mask_id(const ModelFiles& files, std::string_view text);
+// Throws kCorrupt when a diffusion model's files name no mask token.
+void require_mask(const ModelSpec& spec, const ModelFiles& files);
 
 // Throws kCorrupt, naming what contradicts what: heads that do not divide, token ids outside the vocabulary, …
 void check_spec(const ModelSpec& spec, const std::string& where);

@@ -16,7 +16,10 @@ std::string architecture_text(const ModelFiles& files) {
 }  // namespace
 
 std::span<const Family> families() {
-  static const Family table[] = {kLladaFamily, kLlamaFamily, kQwen2Family, kQwen3Family};
+  static const Family table[] = {kLladaFamily,      kDreamFamily,   kSdarFamily,     kFastDllmV2Family,
+                                 kOpenDcoderFamily,  // before qwen2, whose architecture it names
+                                 kLlamaFamily,      kQwen2Family,   kQwen3Family,    kQwen3MoeFamily,
+                                 kRnd1Family,       kSdarMoeFamily, kLladaMoeFamily, kLlada2Family};
   return table;
 }
 

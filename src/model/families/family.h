@@ -11,6 +11,19 @@
 
 namespace pent {
 
+// Where the mixture of experts lies. In the names {} is the block's number and, unless stacked, a second {} the expert's.
+struct ExpertNames {
+  const char* router = nullptr;  // [n_experts, d_model]
+  const char* bias = nullptr;    // [n_experts]; read if spec.moe.expert_bias
+  const char* gate = nullptr;    // [expert_dim, d_model]; stacked: [n_experts, expert_dim, d_model]
+  const char* up = nullptr;
+  const char* down = nullptr;         // [d_model, expert_dim]
+  const char* shared_gate = nullptr;  // [shared_dim, d_model]; if spec.moe.shared_dim
+  const char* shared_up = nullptr;
+  const char* shared_down = nullptr;  // [d_model, shared_dim]
+  bool stacked = false;
+};
+
 // Where a container keeps the weights of the pre-norm transformer. In the names of a block, {} is its number. Null where no
 // model of these names has such a tensor.
 struct TensorNames {
@@ -37,6 +50,7 @@ struct TensorNames {
   const char* k_norm = nullptr;
   const char* qkv = nullptr;  // instead of q, k and v: their rows below one another
   const char* qkv_bias = nullptr;
+  ExpertNames experts = {};
 };
 
 struct Family {
@@ -49,6 +63,8 @@ struct Family {
   const TensorNames* gguf_names;
   bool (*matches)(const ModelFiles& files);
   ModelSpec (*read_spec)(const ModelFiles& files);
+  // What its logits were compared with, full, from kept keys and values and in ragged batches (tests/unit/parity); null: nothing.
+  const char* proof = nullptr;
 };
 
 // In the order in which they are tried.
@@ -68,8 +84,17 @@ const TensorNames& gguf_names(const ModelSpec& spec);          // of spec.family
 
 extern const Family kLladaFamily;
 extern const Family kLlamaFamily;
+extern const Family kDreamFamily;
+extern const Family kFastDllmV2Family;
+extern const Family kOpenDcoderFamily;
 extern const Family kQwen2Family;
 extern const Family kQwen3Family;
+extern const Family kSdarFamily;
+extern const Family kQwen3MoeFamily;
+extern const Family kRnd1Family;
+extern const Family kSdarMoeFamily;
+extern const Family kLladaMoeFamily;
+extern const Family kLlada2Family;
 extern const TensorNames kLladaNames;            // of the original checkpoints
 extern const TensorNames kLlamaNames;            // of transformers' Llama, Qwen2, Qwen3 and their relatives
 extern const TensorNames kGgufNames;             // of all families in GGUF …

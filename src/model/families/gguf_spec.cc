@@ -40,7 +40,7 @@ void read_rope_scaling(const ModelFiles& files, const std::string& arch, ModelSp
 
 }  // namespace
 
-ModelSpec read_gguf_spec(const ModelFiles& files, const std::string& arch, AttentionKind attention) {
+ModelSpec read_gguf_spec(const ModelFiles& files, const std::string& arch, AttentionKind attention, bool experts) {
   const GgufFile& gguf = *files.gguf;
   const auto optional_size = [&](const std::string& key, int64_t fallback) {
     return checked_size(gguf.get_int(key).value_or(fallback), key.c_str(), files.where);
@@ -85,7 +85,10 @@ ModelSpec read_gguf_spec(const ModelFiles& files, const std::string& arch, Atten
   if (gguf.get_int(arch + ".attention.value_length").value_or(spec.head_dim) != spec.head_dim) {
     unsupported(arch + ".attention.value_length", "not the key length");
   }
-  if (gguf.get_int(arch + ".expert_count").value_or(0) != 0) unsupported(arch + ".expert_count", "not 0");
+  if (gguf.get_int(arch + ".expert_count").value_or(0) != 0) {
+    if (!experts) unsupported(arch + ".expert_count", "not 0");
+    read_gguf_experts(files, arch, spec);
+  }
   const bool causal = gguf.get_bool(arch + ".attention.causal").value_or(attention == AttentionKind::kCausal);
   if (causal != (attention == AttentionKind::kCausal))
     unsupported(arch + ".attention.causal", causal ? "true" : "false");
@@ -122,6 +125,15 @@ constexpr TensorNames in_gguf(bool interleaved_rope) {
       .attn_out_bias = "blk.{}.attn_output.bias",
       .q_norm = "blk.{}.attn_q_norm.weight",
       .k_norm = "blk.{}.attn_k_norm.weight",
+      .experts = {.router = "blk.{}.ffn_gate_inp.weight",
+                  .bias = "blk.{}.exp_probs_b.bias",
+                  .gate = "blk.{}.ffn_gate_exps.weight",
+                  .up = "blk.{}.ffn_up_exps.weight",
+                  .down = "blk.{}.ffn_down_exps.weight",
+                  .shared_gate = "blk.{}.ffn_gate_shexp.weight",
+                  .shared_up = "blk.{}.ffn_up_shexp.weight",
+                  .shared_down = "blk.{}.ffn_down_shexp.weight",
+                  .stacked = true},
   };
 }
 

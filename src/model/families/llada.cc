@@ -87,6 +87,7 @@ const Family kLladaFamily = {
     .gguf_names = &kGgufInterleavedNames,
     .matches = matches,
     .read_spec = read,
+    .proof = "a torch net written from the paper (tiny-llada, tiny-llada-tied), decoding too",
 };
 
 const TensorNames kLladaNames = {

@@ -35,6 +35,7 @@ const Family kLlamaFamily = {
     .gguf_names = &kGgufInterleavedNames,
     .matches = matches,
     .read_spec = read,
+    .proof = "transformers' Llama (tiny-llama, tiny-llama3, tiny-llama-linear), SmolLM2-135M's GGUF",
 };
 
 }  // namespace pent

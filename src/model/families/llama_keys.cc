@@ -86,7 +86,7 @@ void refuse_sliding_windows(const ConfigReader& config) {
 
 }  // namespace
 
-ModelSpec read_llama_keys(const ModelFiles& files) {
+ModelSpec read_llama_keys(const ModelFiles& files, const char* ffn_key) {
   const ConfigReader config(files);
   config.require_text("hidden_act", "silu");
   config.require_flag("mlp_bias", false);
@@ -103,7 +103,7 @@ ModelSpec read_llama_keys(const ModelFiles& files) {
                 "{}: 'hidden_size' {} is no multiple of 'num_attention_heads' {}, and there is no 'head_dim'",
                 config.where(), spec.d_model, spec.n_heads);
   spec.head_dim = config.size("head_dim", std::max(1, spec.d_model / spec.n_heads));
-  spec.ffn_dim = config.size("intermediate_size");
+  spec.ffn_dim = config.size(ffn_key);
   spec.max_positions = config.size("max_position_embeddings");
   spec.rms_eps = static_cast<float>(config.number("rms_norm_eps", 1e-6));
   read_rope(config, spec);
@@ -134,6 +134,11 @@ const TensorNames kLlamaNames = {
     .attn_out_bias = "model.layers.{}.self_attn.o_proj.bias",
     .q_norm = "model.layers.{}.self_attn.q_norm.weight",
     .k_norm = "model.layers.{}.self_attn.k_norm.weight",
+    .experts = {.router = "model.layers.{}.mlp.gate.weight",
+                .bias = "model.layers.{}.mlp.gate.expert_bias",
+                .gate = "model.layers.{}.mlp.experts.{}.gate_proj.weight",
+                .up = "model.layers.{}.mlp.experts.{}.up_proj.weight",
+                .down = "model.layers.{}.mlp.experts.{}.down_proj.weight"},
 };
 
 }  // namespace pent

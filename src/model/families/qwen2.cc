@@ -30,6 +30,7 @@ const Family kQwen2Family = {
     .gguf_names = &kGgufNames,
     .matches = matches,
     .read_spec = read,
+    .proof = "transformers' Qwen2 (tiny-qwen2, YaRN)",
 };
 
 }  // namespace pent

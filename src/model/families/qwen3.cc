@@ -31,6 +31,7 @@ const Family kQwen3Family = {
     .gguf_names = &kGgufNames,
     .matches = matches,
     .read_spec = read,
+    .proof = "transformers' Qwen3 (tiny-qwen3)",
 };
 
 }  // namespace pent

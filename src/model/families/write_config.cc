@@ -84,6 +84,8 @@ Json llama_config(const ModelSpec& spec) {
                  {"tie_word_embeddings", spec.tied_head}};
   if (spec.rope_dim > 0) config["partial_rotary_factor"] = double(spec.rope_dim) / spec.head_dim;
   if (spec.is_diffusion()) config["mask_token_id"] = spec.mask_id;
+  if (spec.block_size > 0) config[spec.family == kFastDllmV2Family.name ? "bd_size" : "block_size"] = spec.block_size;
+  write_expert_keys(spec, config);
   return config;
 }
 
@@ -119,6 +121,7 @@ GgufPairs to_gguf_metadata(const ModelSpec& spec) {
   size("vocab_size", spec.vocab_size);
   pairs.emplace_back(arch + ".rope.freq_base", static_cast<float>(spec.rope_theta));
   pairs.emplace_back(arch + ".attention.layer_norm_rms_epsilon", spec.rms_eps);
+  write_gguf_experts(spec, arch, pairs);
   const RopeScaling& scaling = spec.rope_scaling;
   if (scaling.kind == RopeScaling::Kind::kLinear || scaling.kind == RopeScaling::Kind::kYarn) {
     const bool yarn = scaling.kind == RopeScaling::Kind::kYarn;
@@ -129,6 +132,7 @@ GgufPairs to_gguf_metadata(const ModelSpec& spec) {
   if (spec.is_diffusion()) {
     pairs.emplace_back(arch + ".attention.causal", false);
     pairs.emplace_back("diffusion.shift_logits", spec.shift);
+    if (spec.block_size > 0) pairs.emplace_back("diffusion.block_length", static_cast<uint32_t>(spec.block_size));
   }
   const auto token = [&](const char* key, int32_t id) {
     if (id >= 0) pairs.emplace_back(std::string("tokenizer.ggml.") + key, static_cast<uint32_t>(id));

@@ -2,17 +2,20 @@
 
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 
 #include "io/weight_source.h"
 
 namespace pent {
 namespace {
 
-// Bytes and values that the Python package gguf gives for them (tests/parity/make_gguf_goldens.py).
+// Bytes and values that the Python package gguf gives for them (tests/parity/make_gguf_goldens.py; $PENT_GGUF_BLOCKS names a
+// larger file of them).
 class DequantizeGolden : public testing::TestWithParam<DType> {};
 
 TEST_P(DequantizeGolden, EqualsTheReferenceBitForBit) {
-  const auto golden = open_safetensors(PENT_SOURCE_DIR "/tests/golden/gguf_blocks.safetensors");
+  const char* given = std::getenv("PENT_GGUF_BLOCKS");
+  const auto golden = open_safetensors(given ? given : PENT_SOURCE_DIR "/tests/golden/gguf_blocks.safetensors");
   const std::string name = dtype_info(GetParam()).name;
   const TensorView* bytes = golden->find(name + ".bytes");
   const TensorView* values = golden->find(name + ".values");
@@ -37,7 +40,8 @@ TEST_P(DequantizeGolden, EqualsTheReferenceBitForBit) {
 
 INSTANTIATE_TEST_SUITE_P(Types, DequantizeGolden,
                          testing::Values(DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0,
-                                         DType::kQ4_1),
+                                         DType::kQ4_1, DType::kQ5_0, DType::kQ5_1, DType::kQ2_K, DType::kQ3_K,
+                                         DType::kQ4_K, DType::kQ5_K, DType::kQ6_K, DType::kIQ4_NL, DType::kIQ4_XS),
                          [](const auto& type) { return std::string(dtype_info(type.param).name); });
 
 TEST(Dequantize, LowNibblesComeFirst) {

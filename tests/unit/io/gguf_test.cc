@@ -119,7 +119,7 @@ TEST(Gguf, AFileOfNothingIsLegal) { EXPECT_NO_THROW(open(B().build())); }
 
 TEST(Gguf, ElementTypesThatAreNotReadAreNamed) {
   const auto typed = [](uint32_t type) { return B().tensor("blk.0.q", {256}, type, std::string(4096, '\0')).build(); };
-  EXPECT_ERROR(open(typed(12)), kUnsupported, "spoiled.bin", "'blk.0.q'", "Q4_K", "Q4_0, Q4_1, Q8_0");
+  EXPECT_ERROR(open(typed(16)), kUnsupported, "spoiled.bin", "'blk.0.q'", "IQ2_XXS", "Q5_1, Q8_0, Q2_K");
   EXPECT_ERROR(open(typed(39)), kUnsupported, "MXFP4");
   EXPECT_ERROR(open(typed(4)), kUnsupported, "type 4");
   EXPECT_ERROR(open(typed(UINT32_MAX)), kUnsupported, "type 4294967295");

@@ -41,6 +41,27 @@ const char* kQwen3 =
   "attention_bias": false, "use_sliding_window": false, "sliding_window": null, "tie_word_embeddings": true,
   "bos_token_id": 151643, "eos_token_id": 151645})";
 
+const char* kDream =
+    R"({"architectures": ["DreamModel"], "model_type": "Dream", "hidden_size": 3584, "num_hidden_layers": 28,
+  "num_attention_heads": 28, "num_key_value_heads": 4, "intermediate_size": 18944, "vocab_size": 152064,
+  "max_position_embeddings": 131072, "rope_theta": 1000000.0, "rope_scaling": null, "rms_norm_eps": 1e-06, "hidden_act": "silu",
+  "use_sliding_window": false, "sliding_window": null, "tie_word_embeddings": false, "mask_token_id": 151666,
+  "bos_token_id": 151643, "eos_token_id": 151643, "pad_token_id": 151643})";
+
+const char* kSdar =
+    R"({"architectures": ["SDARForCausalLM"], "model_type": "sdar", "hidden_size": 2048, "head_dim": 128,
+  "num_hidden_layers": 28, "num_attention_heads": 16, "num_key_value_heads": 8, "intermediate_size": 6144, "vocab_size": 151936,
+  "max_position_embeddings": 32768, "rope_theta": 1000000, "rope_scaling": null, "rms_norm_eps": 1e-06, "hidden_act": "silu",
+  "attention_bias": false, "use_sliding_window": false, "tie_word_embeddings": false, "fuse_cross_entropy": true,
+  "bos_token_id": 151643, "eos_token_id": 151643, "pad_token_id": 151643})";
+
+const char* kFastDllmV2 =
+    R"({"architectures": ["Fast_dLLM_QwenForCausalLM"], "model_type": "Fast_dLLM_Qwen", "hidden_size": 3584,
+  "num_hidden_layers": 28, "num_attention_heads": 28, "num_key_value_heads": 4, "intermediate_size": 18944, "vocab_size": 152064,
+  "max_position_embeddings": 32768, "rope_theta": 1000000.0, "rms_norm_eps": 1e-06, "hidden_act": "silu", "bd_size": 32,
+  "conplemenrary_mask": true, "use_sliding_window": false, "tie_word_embeddings": false, "bos_token_id": 151643,
+  "eos_token_id": 151645, "pad_token_id": 151645})";
+
 // The message of reading the config with one key replaced.
 std::string refusal(const char* json, const char* key, const Json& value, ErrorKind kind) {
   ModelFiles files = with_config(json);
@@ -99,6 +120,95 @@ TEST(Families, Qwen3NormsItsHeads) {
   EXPECT_FALSE(spec.qkv_bias);
   EXPECT_EQ(spec.head_dim, 128);
   EXPECT_NEAR(spec.parameters(), 596.0e6, 0.1e6);
+}
+
+// spec 10 §0.1
+TEST(Families, Dream7bHasItsPublishedDefaults) {
+  const ModelSpec spec = read_spec(with_config(kDream));
+  EXPECT_EQ(spec.family, "dream");
+  EXPECT_EQ(spec.attention, AttentionKind::kFull);
+  EXPECT_TRUE(spec.shift);
+  EXPECT_TRUE(spec.qkv_bias);
+  EXPECT_EQ(spec.mask_id, 151666);
+  EXPECT_EQ(spec.pad_id, 151643);
+  EXPECT_EQ(spec.stop_ids, (std::vector<int32_t>{151643, 151645}));
+  EXPECT_EQ(spec.default_preset, "dream");
+  EXPECT_NEAR(spec.parameters(), 7.62e9, 0.01e9);
+}
+
+TEST(Families, Sdar1_7bHasItsPublishedDefaults) {
+  const ModelSpec spec = read_spec(with_config(kSdar));
+  EXPECT_EQ(spec.family, "sdar");
+  EXPECT_EQ(spec.attention, AttentionKind::kBlockCausal);
+  EXPECT_EQ(spec.block_size, 4);  // the config has neither block size nor mask id
+  EXPECT_EQ(spec.mask_id, 151669);
+  EXPECT_FALSE(spec.shift);
+  EXPECT_TRUE(spec.qk_norm);
+  EXPECT_EQ(spec.stop_ids, (std::vector<int32_t>{151643, 151645}));
+  ModelFiles larger = with_config(kSdar);
+  larger.config["block_size"] = 32;
+  EXPECT_EQ(read_spec(larger).block_size, 32);
+}
+
+TEST(Families, FastDllmV2HasItsPublishedDefaults) {
+  const ModelSpec spec = read_spec(with_config(kFastDllmV2));
+  EXPECT_EQ(spec.family, "fast-dllm-v2");
+  EXPECT_EQ(spec.attention, AttentionKind::kBlockCausal);
+  EXPECT_EQ(spec.block_size, 32);
+  EXPECT_EQ(spec.mask_id, 151665);
+  EXPECT_TRUE(spec.shift);
+  EXPECT_TRUE(spec.qkv_bias);
+  EXPECT_EQ(spec.stop_ids, std::vector<int32_t>{151645});
+}
+
+TEST(Families, ILladaIsReadAsItsCardSays) {
+  ModelFiles files = with_config(kLlada8b);
+  files.config.update({{"n_kv_heads", 8},
+                       {"mlp_hidden_size", 14336},
+                       {"vocab_size", 155136},
+                       {"embedding_size", 155136},
+                       {"max_sequence_length", 8192},
+                       {"weight_tying", true},
+                       {"mask_token_id", 5},
+                       {"pad_token_id", 1},
+                       {"eos_token_id", 2},
+                       {"bos_token_id", 0}});
+  const ModelSpec spec = read_spec(files);
+  EXPECT_EQ(spec.mask_id, 5);
+  EXPECT_EQ(spec.stop_ids, std::vector<int32_t>{2});
+  EXPECT_NEAR(spec.parameters(), 7.62e9, 0.01e9);
+}
+
+TEST(Families, TheMaskMayStandInTheTokenizerOnly) {
+  ModelFiles files = with_config(kDream);
+  files.config.erase("mask_token_id");
+  EXPECT_THROW(read_spec(files), Error);
+  files.tokenizer_config =
+      parse_json(R"({"added_tokens_decoder": {"7": {"content": "<|mask|>"}}})", "tokenizer_config.json");
+  EXPECT_EQ(read_spec(files).mask_id, 7);
+  files.tokenizer_config =
+      parse_json(R"({"added_tokens_decoder": {"7x": {"content": "<|mask|>"}}})", "tokenizer_config.json");
+  EXPECT_THROW(read_spec(files), Error);
+}
+
+// One line that names the file and the key.
+TEST(Families, AbsurdSizesAreRefusedByKeyInEveryFamily) {
+  for (const char* config : {kLlada8b, kSmolLm2, kQwen25, kQwen3, kDream, kSdar, kFastDllmV2}) {
+    const bool llada = config == kLlada8b;
+    const auto refused = [&](const char* key, const Json& value) {
+      const std::string message = refusal(config, key, value, ErrorKind::kCorrupt);
+      EXPECT_NE(message.find(key), std::string::npos) << message;
+      EXPECT_NE(message.find("config.json"), std::string::npos) << message;
+      EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+    };
+    for (const char* key : {llada ? "n_layers" : "num_hidden_layers", llada ? "n_heads" : "num_attention_heads",
+                            llada ? "n_kv_heads" : "num_key_value_heads", llada ? "embedding_size" : "vocab_size"}) {
+      refused(key, int64_t{1000000000000});
+      refused(key, -4);
+      refused(key, 0);
+      refused(key, "many");
+    }
+  }
 }
 
 TEST(Families, RopeScalingIsRead) {
@@ -192,7 +302,7 @@ TEST(Families, AnUnknownArchitectureIsNamed) {
 }
 
 TEST(Families, ASpecSurvivesBeingWrittenAndRead) {
-  for (const char* config : {kLlada8b, kSmolLm2, kQwen25, kQwen3}) {
+  for (const char* config : {kLlada8b, kSmolLm2, kQwen25, kQwen3, kDream, kSdar, kFastDllmV2}) {
     const ModelSpec spec = read_spec(with_config(config));
     ModelFiles files = with_config("{}");
     files.config = to_config(spec);
@@ -206,6 +316,8 @@ TEST(Families, ASpecSurvivesBeingWrittenAndRead) {
     EXPECT_EQ(again.mask_id, spec.mask_id);
     EXPECT_EQ(again.stop_ids, spec.stop_ids);
     EXPECT_EQ(again.tied_head, spec.tied_head);
+    EXPECT_EQ(again.shift, spec.shift);
+    EXPECT_EQ(again.block_size, spec.block_size);
     EXPECT_EQ(again.qkv_bias, spec.qkv_bias);
     EXPECT_EQ(again.qk_norm, spec.qk_norm);
   }

@@ -1,7 +1,9 @@
 #include "unit/model/reference.h"
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "model/denoiser.h"
@@ -44,6 +46,15 @@ struct Net {
     for (auto& row : y)
       for (size_t i = 0; i < row.size(); ++i) row[i] += bias[i];
     return y;
+  }
+
+  Rows ffn(const std::string& gate_name, const std::string& up_name, const std::string& down_name,
+           const Rows& x) const {
+    Rows gate = linear(gate_name, x);
+    const Rows up = linear(up_name, x);
+    for (size_t i = 0; i < gate.size(); ++i)
+      for (size_t j = 0; j < gate[i].size(); ++j) gate[i][j] = gate[i][j] / (1 + std::exp(-gate[i][j])) * up[i][j];
+    return linear(down_name, gate);
   }
 
   Rows norm(const std::string& name, const Rows& x, double eps) const {
@@ -94,6 +105,60 @@ void add(Rows& x, const Rows& y) {
   }
 }
 
+// Every row by itself through every expert that it chooses, as the published models' code says it.
+Rows mixture(const Net& net, const MoeSpec& moe, const ExpertNames& names, int layer, const Rows& x) {
+  const auto name = [&](const char* pattern, int expert = 0) {
+    return fmt::format(fmt::runtime(pattern), layer, expert);
+  };
+  const size_t n = static_cast<size_t>(moe.n_experts), size = n / static_cast<size_t>(moe.n_groups);
+  const Rows logits = net.linear(name(names.router), x);
+  Rows out;
+  for (size_t row = 0; row < x.size(); ++row) {
+    std::vector<double> scores(n), choice;
+    double total = 0;
+    for (size_t i = 0; i < n; ++i) total += scores[i] = std::exp(logits[row][i]);
+    for (double& s : scores) s = moe.scores == MoeSpec::Scores::kSigmoid ? s / (1 + s) : s / total;
+    choice = scores;
+    if (moe.expert_bias) {
+      const std::vector<double> bias = net.vector(name(names.bias));
+      for (size_t i = 0; i < n; ++i) choice[i] += bias[i];
+      if (moe.bias_in_weights) scores = choice;
+    }
+    if (moe.n_groups > 1) {  // by rank: a group stays if fewer than top_groups are better
+      std::vector<double> groups;
+      for (size_t g = 0; g < n; g += size) {
+        std::vector<double> sorted(choice.begin() + g, choice.begin() + g + size);
+        std::sort(sorted.rbegin(), sorted.rend());
+        groups.push_back(sorted[0] + sorted[1]);
+      }
+      for (size_t g = 0; g < groups.size(); ++g)
+        if (std::count_if(groups.begin(), groups.end(), [&](double other) { return other > groups[g]; }) >=
+            moe.top_groups)
+          std::fill_n(choice.begin() + g * size, size, -1e300);
+    }
+    std::vector<size_t> chosen;
+    double sum = 0;
+    for (size_t i = 0; i < n; ++i) {
+      if (std::count_if(choice.begin(), choice.end(), [&](double other) { return other > choice[i]; }) >= moe.top_k)
+        continue;
+      chosen.push_back(i);
+      sum += scores[i];
+    }
+    EXPECT_EQ(chosen.size(), static_cast<size_t>(moe.top_k));
+    Rows y(1, std::vector<double>(x[row].size(), 0.0));
+    for (const size_t i : chosen) {
+      const int e = static_cast<int>(i);
+      const Rows share = net.ffn(name(names.gate, e), name(names.up, e), name(names.down, e), {x[row]});
+      for (size_t j = 0; j < y[0].size(); ++j)
+        y[0][j] += share[0][j] * scores[i] * moe.scale / (moe.normalize ? sum : 1);
+    }
+    if (moe.shared_dim > 0)
+      add(y, net.ffn(name(names.shared_gate), name(names.shared_up), name(names.shared_down), {x[row]}));
+    out.push_back(y[0]);
+  }
+  return out;
+}
+
 Rows attention(const ModelSpec& spec, const Rows& q, const Rows& k, const Rows& v,
                const std::function<bool(int, int)>& sees) {
   Rows out(q.size(), std::vector<double>(q[0].size(), 0.0));
@@ -136,8 +201,21 @@ std::vector<double> reference_logits(const ModelFiles& files, const std::vector<
     const auto project = [&](const char* weight, const char* bias, bool has_bias, const Rows& in) {
       return has_bias ? net.linear(name(weight), name(bias), in) : net.linear(name(weight), in);
     };
-    Rows q = project(names.q, names.q_bias, spec.qkv_bias, h), k = project(names.k, names.k_bias, spec.qkv_bias, h);
-    const Rows v = project(names.v, names.v_bias, spec.qkv_bias, h);
+    Rows q, k, v;
+    if (names.qkv != nullptr) {
+      const size_t q_width = static_cast<size_t>(spec.n_heads) * spec.head_dim,
+                   kv_width = q_width / spec.n_heads * spec.n_kv_heads;
+      for (const auto& row : project(names.qkv, names.qkv_bias, spec.qkv_bias, h)) {
+        const auto k_at = row.begin() + q_width, v_at = k_at + kv_width;
+        q.emplace_back(row.begin(), k_at);
+        k.emplace_back(k_at, v_at);
+        v.emplace_back(v_at, row.end());
+      }
+    } else {
+      q = project(names.q, names.q_bias, spec.qkv_bias, h);
+      k = project(names.k, names.k_bias, spec.qkv_bias, h);
+      v = project(names.v, names.v_bias, spec.qkv_bias, h);
+    }
     if (spec.qk_norm) {
       norm_heads(q, net.vector(name(names.q_norm)), spec.rms_eps);
       norm_heads(k, net.vector(name(names.k_norm)), spec.rms_eps);
@@ -147,12 +225,10 @@ std::vector<double> reference_logits(const ModelFiles& files, const std::vector<
     rotate(k, positions, spec.head_dim, turning, spec.rope_theta);
     add(x, project(names.attn_out, names.attn_out_bias, spec.attn_out_bias, attention(spec, q, k, v, sees)));
     const Rows f = net.norm(name(names.ffn_norm), x, spec.rms_eps);
-    Rows gate = net.linear(name(names.gate), f);
-    const Rows up = net.linear(name(names.up), f);
-    for (size_t i = 0; i < gate.size(); ++i) {
-      for (size_t j = 0; j < gate[i].size(); ++j) gate[i][j] = gate[i][j] / (1 + std::exp(-gate[i][j])) * up[i][j];
-    }
-    add(x, net.linear(name(names.down), gate));
+    if (spec.has_experts(layer))
+      add(x, mixture(net, spec.moe, names.experts, layer, f));
+    else
+      add(x, net.ffn(name(names.gate), name(names.up), name(names.down), f));
   }
   std::vector<double> logits;
   for (const auto& row :

@@ -174,6 +174,26 @@ TEST(Weights, ATensorWithoutAPlaceIsRefused) {
   EXPECT_NO_THROW(logits_of(edited.files));
 }
 
+// What the config says of a vocabulary or of heads, and the tensors do not bear out.
+TEST(Weights, SizesThatTheTensorsContradictAreRefused) {
+  const auto refusal = [](const char* key, const Json& value) {
+    ModelFiles files = make_random_model(tiny_spec("llama"), 3);
+    files.config[key] = value;
+    try {
+      logits_of(files);
+    } catch (const Error& failure) {
+      EXPECT_EQ(failure.kind(), ErrorKind::kCorrupt);
+      return std::string(failure.what());
+    }
+    ADD_FAILURE() << "accepted " << key;
+    return std::string();
+  };
+  EXPECT_NE(refusal("vocab_size", 999).find("vocab_size) is 999, but tensor 'model.embed_tokens.weight' has 50 rows"),
+            std::string::npos);
+  EXPECT_NE(refusal("head_dim", 12).find("q_proj.weight' has shape [32, 32], the config asks for [48, 32]"),
+            std::string::npos);
+}
+
 TEST(Weights, AnIntegerTensorIsRefused) {
   expect_refused("llama", ErrorKind::kUnsupported, "I32",
                  [](EditableWeights& weights) { weights.at("model.norm.weight").view.dtype = DType::kI32; });

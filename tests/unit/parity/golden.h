@@ -66,6 +66,8 @@ inline PassResult forward_all(Denoiser& denoiser, const std::vector<int32_t>& to
   PassPlan plan;
   if (denoiser.spec().attention == AttentionKind::kCausal)
     plan.add_causal(sequence, tokens);
+  else if (denoiser.spec().attention == AttentionKind::kBlockCausal)
+    plan.add_block_causal(sequence, tokens, denoiser.spec().block_size);
   else
     plan.add_full(sequence, tokens);
   for (uint32_t row = 0; row < plan.rows.size(); ++row) plan.head_rows.push_back(row);

@@ -36,7 +36,8 @@ TEST(Preset, FastDllmCommitsByThresholdInBlocksOf32) {
   EXPECT_EQ(params.steps, 0);
   EXPECT_EQ(params.cache, CacheKind::kPrefix);
   EXPECT_EQ(resolve({.preset = "fast-dllm", .cache = "dual"}, fake_diffusion_spec()).cache, CacheKind::kDual);
-  EXPECT_NE(refusal({.cache = "block"}, fake_diffusion_spec()).find("none, prefix, dual or delayed"),
+  EXPECT_NE(refusal({.cache = "all"}, fake_diffusion_spec()).find("delayed, block or sub-block"), std::string::npos);
+  EXPECT_NE(refusal({.cache = "block"}, fake_diffusion_spec()).find("is for block-causal attention"),
             std::string::npos);
   EXPECT_NE(refusal({.cache = "none"}, fake_ar_spec()).find("--cache is for diffusion presets"), std::string::npos);
 }
@@ -80,7 +81,8 @@ TEST(Preset, PresetMustFitTheModel) {
       refusal({.preset = "ar"}, fake_diffusion_spec()),
       "preset 'ar' is for autoregressive models, but this one (llada) is a masked diffusion model; use --preset llada");
   EXPECT_EQ(refusal({.preset = "dreams"}, fake_ar_spec()),
-            "no preset 'dreams'; there are llada, fast-dllm, dream, eb, llada2, llada2.1, mdlm, remdm, p2, ar");
+            "no preset 'dreams'; there are llada, fast-dllm, dream, eb, llada2, llada2.1, mdlm, remdm, p2, sdar, "
+            "fast-dllm-v2, ar");
 }
 
 TEST(Preset, ContradictionsAreRefusedWithTheReason) {
