@@ -87,8 +87,10 @@ Json bench_rows(const Arguments& args, Model& model, PassTimes& times) {
   if (rows.empty()) rows = {1};  // refused there, with the reason
   const std::vector<RowCost> costs = time_rows(model, times, args.prefix, rows, args.rounds);
   Json out = Json::array();
+  const bool experts = model.denoiser->spec().moe.n_experts > 0;
   if (!args.json)
-    fmt::print("{:>6}{:>10}{:>10}{:>9}{:>11}{:>7}\n", "rows", "ms", "T/T(1)", "matmul", "attention", "head");
+    fmt::print("{:>6}{:>10}{:>10}{:>9}{:>11}{:>7}{}\n", "rows", "ms", "T/T(1)", "matmul", "attention", "head",
+               experts ? "  experts" : "");
   int free_rows = 1;
   for (const RowCost& cost : costs) {
     const double ratio = cost.seconds / costs[0].seconds;
@@ -98,10 +100,12 @@ Json bench_rows(const Arguments& args, Model& model, PassTimes& times) {
                    {"ratio", ratio},
                    {"matmul", cost.shares.matmul},
                    {"attention", cost.shares.attention},
+                   {"experts", cost.shares.experts},
                    {"head", cost.shares.head}});
     if (!args.json)
-      fmt::print("{:>6}{:>10.2f}{:>10.2f}{:>8.0f}%{:>10.0f}%{:>6.0f}%\n", cost.rows, cost.seconds * 1e3, ratio,
-                 100 * cost.shares.matmul, 100 * cost.shares.attention, 100 * cost.shares.head);
+      fmt::print("{:>6}{:>10.2f}{:>10.2f}{:>8.0f}%{:>10.0f}%{:>6.0f}%{}\n", cost.rows, cost.seconds * 1e3, ratio,
+                 100 * cost.shares.matmul, 100 * cost.shares.attention, 100 * cost.shares.head,
+                 experts ? fmt::format("{:>8.0f}%", 100 * cost.shares.experts) : "");
   }
   // A diffusion step over r rows is worth T(r)/T(1) tokens of autoregression. Between the rows measured: a straight line.
   const auto worth = [&](double r) {
@@ -139,7 +143,8 @@ Json bench_forward(const Arguments& args, Model& model, const MachineLimits& lim
     const double seconds = time_prompt(model, rows, args.rounds);
     // Two operations for each weight that a row is multiplied with; attention comes on top and is not counted.
     const ModelSpec& spec = model.denoiser->spec();
-    const double weights = static_cast<double>(spec.parameters()) - static_cast<double>(spec.vocab_size) * spec.d_model;
+    const double weights =
+        static_cast<double>(spec.active_parameters()) - static_cast<double>(spec.vocab_size) * spec.d_model;
     const double share = 2 * weights * rows / seconds / limits.int8_ops;
     out.push_back({{"rows", rows}, {"seconds", seconds}, {"tokens_per_second", rows / seconds}, {"int8_share", share}});
     if (!args.json)

@@ -29,9 +29,9 @@ Json shapes(const ModelSpec& spec) {
   const MoeSpec& moe = spec.moe;
   if (moe.n_experts == 0) return shapes;
   shapes["experts"] = moe.n_experts;
-  shapes["experts_per_token"] = moe.top_k;
-  shapes["expert_ffn"] = moe.expert_dim;
-  shapes["shared_expert_ffn"] = moe.shared_dim;
+  shapes["expert_top_k"] = moe.top_k;
+  shapes["expert_width"] = moe.expert_dim;
+  shapes["shared_width"] = moe.shared_dim;
   shapes["dense_layers"] = moe.dense_layers.size();
   return shapes;
 }

@@ -242,14 +242,15 @@ std::vector<RowCost> time_rows(Model& model, PassTimes& times, int prefix, const
       times = {};
       // Few rows take less than a millisecond.
       for (int repeat = 0; repeat < std::max(1, 16 / rows[i]); ++repeat) forward(rows[i]);
-      for (const auto part : {&PassTimes::total, &PassTimes::matmul, &PassTimes::attention, &PassTimes::head})
+      for (const auto part :
+           {&PassTimes::total, &PassTimes::matmul, &PassTimes::attention, &PassTimes::experts, &PassTimes::head})
         costs[i].shares.*part += times.*part;
     });
   }
   const std::vector<double> seconds = time_alternately(runs, rounds);
   for (size_t i = 0; i < rows.size(); ++i) {
     costs[i].seconds = seconds[i] / std::max(1, 16 / rows[i]);
-    for (const auto part : {&PassTimes::matmul, &PassTimes::attention, &PassTimes::head})
+    for (const auto part : {&PassTimes::matmul, &PassTimes::attention, &PassTimes::experts, &PassTimes::head})
       costs[i].shares.*part /= costs[i].shares.total;
   }
   return costs;

@@ -46,7 +46,7 @@ MatmulSpeed time_matmul(ThreadPool& pool, const MachineLimits& limits, kernels::
 struct RowCost {
   int rows = 0;
   double seconds = 0;
-  PassTimes shares;  // of the total: matmul, attention, head
+  PassTimes shares;  // of the total: matmul, attention, experts, head
 };
 std::vector<RowCost> time_rows(Model& model, PassTimes& times, int prefix, const std::vector<int>& rows, int rounds);
 

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/mapped_file.h"
 #include "io/byte_reader.h"
+#include "io/gguf_split.h"
 #include "io/gguf_types.h"
 #include "io/tensor_table.h"
 
@@ -270,11 +271,6 @@ class GgufReader : public GgufFile {
     const uint64_t tensor_count = reader.read_count("the number of tensors", kMinTensorInfoBytes);
     const uint64_t pair_count = reader.read_count("the number of metadata pairs", kMinPairBytes);
     metadata_ = MetadataReader(reader, where_).read(pair_count);
-    if (const auto splits = get_int("split.count").value_or(1); splits > 1) {
-      throw error(ErrorKind::kUnsupported,
-                  "{}: one part of a model split into {} files; merge them first (llama-gguf-split --merge)", where_,
-                  splits);
-    }
     const uint64_t alignment = read_alignment();
     std::vector<TensorInfo> infos;
     infos.reserve(tensor_count);
@@ -345,12 +341,22 @@ class GgufReader : public GgufFile {
 
 }  // namespace
 
-std::unique_ptr<GgufFile> open_gguf(const std::filesystem::path& path) {
+std::unique_ptr<GgufFile> open_one_gguf(const std::filesystem::path& path) {
   return std::make_unique<GgufReader>(MappedFile::open(path));
 }
 
+std::unique_ptr<GgufFile> open_gguf(const std::filesystem::path& path) {
+  auto file = open_one_gguf(path);
+  return file->get_int("split.count").value_or(1) > 1 ? open_split_gguf(path, std::move(file)) : std::move(file);
+}
+
 std::unique_ptr<GgufFile> open_gguf(std::span<const std::byte> bytes, std::string where) {
-  return std::make_unique<GgufReader>(bytes, std::move(where));
+  auto file = std::make_unique<GgufReader>(bytes, std::move(where));
+  if (const auto count = file->get_int("split.count").value_or(1); count > 1) {
+    throw error(ErrorKind::kUnsupported, "{}: one part of a model split into {} files, which bytes cannot stand for",
+                file->describe(), count);
+  }
+  return file;
 }
 
 }  // namespace pent

@@ -31,8 +31,9 @@ class GgufFile : public WeightSource {
   virtual const std::vector<int64_t>* get_ints(const std::string& key) const = 0;
 };
 
+// Any part of a split model (NAME-00001-of-00003.gguf) opens the whole of it.
 // Throws kNotFound, kCorrupt, kUnsupported (a tensor type we do not read is named), kIo.
 std::unique_ptr<GgufFile> open_gguf(const std::filesystem::path& path);
-std::unique_ptr<GgufFile> open_gguf(std::span<const std::byte> bytes, std::string where);  // borrowed bytes
+std::unique_ptr<GgufFile> open_gguf(std::span<const std::byte> bytes, std::string where);  // borrowed bytes; no part
 
 }  // namespace pent

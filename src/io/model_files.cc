@@ -7,12 +7,20 @@
 
 #include "base/error.h"
 #include "base/mapped_file.h"
+#include "io/gguf_split.h"
+#include "io/refused_formats.h"
 
 namespace pent {
 namespace {
 
 constexpr size_t kMaxConfigBytes = size_t{1} << 24;
 constexpr size_t kMaxTokenizerBytes = size_t{1} << 28;
+
+// weights_only unpickles tensors without running code; clone parts the tied tensors that safetensors would refuse.
+constexpr std::string_view kPickleConversion =
+    "python3 -c \"import glob, torch, safetensors.torch as s; d = {k: v.clone().contiguous() for f in "
+    "glob.glob('pytorch_model*.bin') for k, v in torch.load(f, map_location='cpu', weights_only=True).items()}; "
+    "s.save_file(d, 'model.safetensors', {'format': 'pt'})\"";
 
 // The text of a file of the model, or nullopt when it has none of that name.
 using TextReader = std::function<std::optional<std::string>(const char* name, size_t limit)>;
@@ -53,6 +61,7 @@ ModelFiles read_descriptions(const TextReader& read, const std::string& where) {
                 missing ? "no such file; expected a model directory in Hugging Face layout, or a .gguf file"
                         : "not a JSON object");
   }
+  refuse_quantized_config(files.config, where + "/config.json");
   files.generation_config = read_json(read, "generation_config.json", where);
   auto tokenizer = read("tokenizer.json", kMaxTokenizerBytes);
   if (!tokenizer) {
@@ -79,25 +88,31 @@ ModelFiles open_gguf_model(const std::filesystem::path& path) {
   return files;
 }
 
-// A folder that holds nothing but a GGUF file is that model.
+// A folder that holds nothing but one GGUF file, or the parts of one, is that model.
 std::optional<std::filesystem::path> only_gguf_in(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> found;
   std::error_code failed;
   for (const auto& entry : std::filesystem::directory_iterator(folder, failed)) {
-    if (entry.path().extension() == ".gguf") found.push_back(entry.path());
+    if (entry.path().extension() != ".gguf") continue;
+    const auto part = parse_gguf_part_name(entry.path().filename().string());
+    if (!part || part->number == 1) found.push_back(entry.path());  // the first part stands for all
   }
   return found.size() == 1 ? std::optional(found.front()) : std::nullopt;
 }
 
 std::shared_ptr<WeightSource> open_weights(const std::filesystem::path& folder) {
   for (const char* name : {"model.safetensors", "model.safetensors.index.json"}) {
-    if (is_there(folder / name)) return open_safetensors(folder / name);
+    if (!is_there(folder / name)) continue;
+    auto weights = open_safetensors(folder / name);
+    refuse_quantized_tensors(*weights);
+    return weights;
   }
   for (const char* name : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
     if (is_there(folder / name)) {
-      throw error(ErrorKind::kUnsupported,
-                  "{}: a Python pickle, which is never opened: it can run code; convert it to safetensors",
-                  (folder / name).string());
+      throw error(
+          ErrorKind::kUnsupported,
+          "{}: a Python pickle, which is never opened: it can run code; convert it to safetensors, in its folder: {}",
+          (folder / name).string(), kPickleConversion);
     }
   }
   throw error(ErrorKind::kNotFound, "{}: no model.safetensors and no model.safetensors.index.json in it",

@@ -31,6 +31,11 @@ DType parse_dtype(const std::string& text, const std::string& where) {
                            DType::kU8, DType::kBool, DType::kF64}) {
     if (text == dtype_info(type).name) return type;
   }
+  if (text.starts_with("F8_")) {
+    throw error(ErrorKind::kUnsupported,
+                "{}: dtype '{}': FP8 weights are not read: take the unquantised model, or a GGUF file of it", where,
+                printable(text));
+  }
   throw error(ErrorKind::kUnsupported,
               "{}: dtype '{}' is not one this build reads (BF16, F16, F32, F64, I8–I64, U8, BOOL)", where,
               printable(text));

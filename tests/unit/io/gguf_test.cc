@@ -188,7 +188,7 @@ TEST(Gguf, CountsBeyondTheFileAreRefusedBeforeAnythingIsReserved) {
   }
 }
 
-TEST(Gguf, PartsOfASplitModelAreRefused) {
+TEST(Gguf, BytesOfOnePartAreRefused) {
   EXPECT_ERROR(open(B().scalar<uint16_t>("split.count", B::kU16, 3).build()), kUnsupported, "spoiled.bin", "3 files");
 }
 
