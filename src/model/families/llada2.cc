@@ -32,7 +32,7 @@ ModelSpec read(const ModelFiles& files) {
   }
   spec.family = kLlada2Family.name;
   spec.attention = AttentionKind::kBlockCausal;
-  spec.default_preset = "llada";
+  spec.default_preset = "llada2";
   if (spec.mask_id < 0)
     throw error(ErrorKind::kCorrupt, "{}: the required key 'mask_token_id' is missing", files.where);
   check_spec(spec, files.where);
