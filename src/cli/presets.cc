@@ -54,7 +54,7 @@ Action define_presets(CommandLine& line) {
       if (*json)
         list.push_back(to_json(preset));
       else
-        fmt::print("{:<12}{}\n{:12}{}\n{:12}{}\n", preset.name, preset.summary, "", preset.source, "",
+        fmt::print("{:<14}{}\n{:14}{}\n{:14}{}\n", preset.name, preset.summary, "", preset.source, "",
                    settings(preset));
     }
     if (*json) fmt::print("{}\n", to_json_line(Json{{"schema", 1}, {"presets", std::move(list)}}));

@@ -10,25 +10,29 @@
 namespace pent {
 namespace {
 
+// The window's targets are tokens [first, window): what each is decided by stands this many rows before it.
+int32_t rows_before_target(const ModelSpec& spec) { return spec.is_diffusion() && !spec.shift ? 0 : 1; }
+size_t first_target(const ModelSpec& spec, size_t window) { return window / 2 + (spec.is_diffusion() ? 0 : 1); }
+
 // All logits of the rows that count, and their statistics.
 void forward(Denoiser& denoiser, std::span<const int32_t> window, PassResult& result) {
   const ModelSpec& spec = denoiser.spec();
-  const size_t first = window.size() / 2;
-  const auto end = static_cast<uint32_t>(window.size() - (spec.is_diffusion() ? 0 : 1));
-  const int32_t sequence = denoiser.open_sequence(static_cast<int32_t>(window.size()));
+  const auto size = static_cast<int32_t>(window.size());
+  const size_t first = first_target(spec, window.size());
+  const OpenSequence sequence(denoiser, size);
+  std::vector<int32_t> shown(window.begin(), window.end());
+  if (spec.is_diffusion()) std::fill(shown.begin() + static_cast<std::ptrdiff_t>(first), shown.end(), spec.mask_id);
   PassPlan plan;
-  if (spec.is_diffusion()) {
-    std::vector<int32_t> canvas(window.begin(), window.end());
-    std::fill(canvas.begin() + static_cast<std::ptrdiff_t>(first), canvas.end(), spec.mask_id);
-    plan.add_full(sequence, canvas);
-  } else {
-    plan.add_causal(sequence, window);
+  switch (spec.attention) {
+    case AttentionKind::kFull: plan.add_full(sequence.handle(), shown); break;
+    case AttentionKind::kCausal: plan.add_causal(sequence.handle(), shown); break;
+    case AttentionKind::kBlockCausal: plan.add_block_causal(sequence.handle(), shown, spec.block_size, 0); break;
   }
-  for (auto row = static_cast<uint32_t>(first); row < end; ++row) plan.head_rows.push_back(row);
+  for (auto target = static_cast<int32_t>(first); target < size; ++target)
+    plan.head_rows.push_back(static_cast<uint32_t>(target - rows_before_target(spec)));
   HeadRequest request;
   request.full_logits = true;
   denoiser.forward(plan, request, result);
-  denoiser.close_sequence(sequence);
 }
 
 }  // namespace
@@ -55,7 +59,6 @@ Accuracy compare_with_precise(Denoiser& packed, Denoiser& precise, std::span<con
     forward(precise, shown, p);
     forward(packed, shown, q);
     const auto vocabulary = static_cast<size_t>(spec.vocab_size);
-    const size_t first_target = length / 2 + (spec.is_diffusion() ? 0 : 1);
     for (size_t row = 0; row < p.rows.size(); ++row) {
       const float* exact = p.logits.data() + row * vocabulary;
       const float* moved = q.logits.data() + row * vocabulary;
@@ -68,7 +71,7 @@ Accuracy compare_with_precise(Denoiser& packed, Denoiser& precise, std::span<con
       kl_sum += kl;
       kl_squares += kl * kl;
       same += p.rows[row].argmax == q.rows[row].argmax;
-      const auto target = static_cast<size_t>(shown[first_target + row]);
+      const auto target = static_cast<size_t>(shown[first_target(spec, length) + row]);
       precise_log_prob += exact[target] - exact_sum;
       log_prob += moved[target] - moved_sum;
     }

@@ -92,20 +92,6 @@ std::vector<int32_t> some_tokens(const ModelSpec& spec, int count, uint64_t seed
   return tokens;
 }
 
-// An open sequence of a denoiser.
-class Sequence {
- public:
-  Sequence(Denoiser& denoiser, int capacity) : denoiser_(denoiser), handle_(denoiser.open_sequence(capacity)) {}
-  ~Sequence() { denoiser_.close_sequence(handle_); }
-  Sequence(const Sequence&) = delete;
-  Sequence& operator=(const Sequence&) = delete;
-  int32_t handle() const { return handle_; }
-
- private:
-  Denoiser& denoiser_;
-  int32_t handle_;
-};
-
 void need_context(const ModelSpec& spec, int positions, const std::string& what) {
   if (positions > spec.max_positions)
     throw error(ErrorKind::kInvalidArgument, "{} takes {} positions, but the model's context is {}", what, positions,
@@ -215,7 +201,7 @@ std::vector<RowCost> time_rows(Model& model, PassTimes& times, int prefix, const
   Denoiser& denoiser = *model.denoiser;
   const int most = *std::max_element(rows.begin(), rows.end());
   need_context(denoiser.spec(), prefix + most, fmt::format("{} rows over {} cached ones", most, prefix));
-  const Sequence sequence(denoiser, prefix + most);
+  const OpenSequence sequence(denoiser, prefix + most);
   const std::vector<int32_t> tokens = some_tokens(denoiser.spec(), prefix + most);
   PassPlan plan;
   PassResult result;
@@ -259,7 +245,7 @@ std::vector<RowCost> time_rows(Model& model, PassTimes& times, int prefix, const
 double time_prompt(Model& model, int rows, int rounds) {
   Denoiser& denoiser = *model.denoiser;
   need_context(denoiser.spec(), rows, fmt::format("a prompt of {} tokens", rows));
-  const Sequence sequence(denoiser, rows);
+  const OpenSequence sequence(denoiser, rows);
   const std::vector<int32_t> tokens = some_tokens(denoiser.spec(), rows);
   PassPlan plan;
   PassResult result;
@@ -277,12 +263,12 @@ double time_decode(Model& model, int streams, int tokens, int rounds) {
   constexpr int kPrompt = 32;
   Denoiser& denoiser = *model.denoiser;
   need_context(denoiser.spec(), kPrompt + tokens, fmt::format("a prompt of {} and {} tokens", kPrompt, tokens));
-  std::vector<std::unique_ptr<Sequence>> sequences;
+  std::vector<std::unique_ptr<OpenSequence>> sequences;
   std::vector<std::vector<int32_t>> texts;
   PassPlan plan;
   PassResult result;
   for (int stream = 0; stream < streams; ++stream) {
-    sequences.push_back(std::make_unique<Sequence>(denoiser, kPrompt + tokens));
+    sequences.push_back(std::make_unique<OpenSequence>(denoiser, kPrompt + tokens));
     texts.push_back(some_tokens(denoiser.spec(), kPrompt + tokens, static_cast<uint64_t>(stream) + 1));
     plan.add_causal(sequences.back()->handle(), std::span(texts.back()).first(kPrompt));
   }

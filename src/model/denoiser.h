@@ -27,6 +27,20 @@ class Denoiser {
   virtual void forward(const PassPlan& plan, const HeadRequest& request, PassResult& result) = 0;
 };
 
+// A sequence, closed when this ends.
+class OpenSequence {
+ public:
+  OpenSequence(Denoiser& denoiser, int32_t capacity) : denoiser_(denoiser), handle_(denoiser.open_sequence(capacity)) {}
+  ~OpenSequence() { denoiser_.close_sequence(handle_); }
+  OpenSequence(const OpenSequence&) = delete;
+  OpenSequence& operator=(const OpenSequence&) = delete;
+  int32_t handle() const { return handle_; }
+
+ private:
+  Denoiser& denoiser_;
+  int32_t handle_;
+};
+
 // Where the time of forwards went, in seconds; what is left to `total` are norms, quantisation, rope and looking up embeddings.
 struct PassTimes {
   double total = 0, matmul = 0, attention = 0,

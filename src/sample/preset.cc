@@ -41,6 +41,14 @@ constexpr std::array kPresets = {
         .score = ScoreKind::kEntropy,
         .temperature = 0.2,
         .top_p = 0.95},
+    Preset{.name = "rnd1",
+           .summary = "masked diffusion: the most certain cells of the whole canvas, as many in every step",
+           .source = "RND1's released generate(), which ranks by entropy",
+           .diffusion = true,
+           .max_tokens = 256,
+           .steps = 256,
+           .score = ScoreKind::kEntropy,
+           .temperature = 0.1},
     Preset{.name = "eb",
            .summary = "masked diffusion: as many cells at once as their entropies allow, the most certain first",
            .source = "EB sampler (arXiv:2505.24857); the bound of 0.15 nats is SGLang's, the paper's are 0.001 to 1",
@@ -149,7 +157,6 @@ void check_ranges(const GenerationOptions& options) {
 
 const Preset& choose_preset(const GenerationOptions& options, const ModelSpec& spec) {
   std::string name = options.preset.empty() ? spec.default_preset : options.preset;
-  if (options.preset.empty() && find_preset(name) == nullptr) name.clear();  // a method that this build does not have
   if (name.empty()) name = spec.is_diffusion() ? "llada" : "ar";
   const Preset* preset = find_preset(name);
   if (preset == nullptr) {

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/mapped_file.h"
 #include "base/paths.h"
+#include "io/gguf_split.h"
 
 namespace pent {
 namespace {
@@ -37,23 +38,17 @@ bool has_word(const std::string& name, const std::string& word) {
   return false;
 }
 
-// llama.cpp's split files: NAME-00002-of-00003.gguf.
-struct SplitName {
+// A .gguf file's place in its model: by itself, or a part (io/gguf_split.h).
+struct Place {
   std::string base;  // without the part
-  size_t part = 1, of = 1;
+  int64_t part = 1, of = 1;
 };
 
-SplitName split_name(const std::string& path) {
-  constexpr size_t kTail = sizeof("-00001-of-00001.gguf") - 1;
-  const SplitName whole = {.base = path};
-  if (path.size() <= kTail) return whole;
-  const std::string tail = path.substr(path.size() - kTail);
-  const std::string digits = tail.substr(1, 5) + tail.substr(10, 5);
-  if (tail[0] != '-' || tail.substr(6, 4) != "-of-" || tail.substr(15) != ".gguf") return whole;
-  if (!std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; })) return whole;
-  return {.base = path.substr(0, path.size() - kTail),
-          .part = std::stoul(digits.substr(0, 5)),
-          .of = std::stoul(digits.substr(5))};
+Place place_of(const std::string& path) {
+  const std::string name = base_name(path);
+  const auto part = parse_gguf_part_name(name);
+  if (!part) return {.base = path};
+  return {path.substr(0, path.size() - name.size()) + part->stem, part->number, part->count};
 }
 
 using SplitModels = std::map<std::string, std::vector<std::string>>;  // base -> its files, in order
@@ -64,7 +59,7 @@ SplitModels models_of(std::vector<std::string> names) {
   for (const std::string& name : names) {
     // Vision projectors come beside language models and are none.
     if (name.ends_with(".gguf") && !lower(base_name(name)).starts_with("mmproj"))
-      models[split_name(name).base].push_back(name);
+      models[place_of(name).base].push_back(name);
   }
   return models;
 }
@@ -188,8 +183,8 @@ std::vector<std::string> choose_gguf(const std::vector<std::string>& names, cons
                 fitting.size(), quant.empty() ? "" : " have '" + printable(quant) + "' in their name", listed(fitting));
   const std::vector<std::string>& files = fitting.begin()->second;
   for (size_t i = 0; i < files.size(); ++i) {
-    const SplitName part = split_name(files[i]);
-    if (part.part != i + 1 || part.of != files.size())
+    const Place part = place_of(files[i]);
+    if (part.part != static_cast<int64_t>(i) + 1 || part.of != static_cast<int64_t>(files.size()))
       throw error(ErrorKind::kNotFound, "{}: '{}' is one of {} parts, and not all are there; pull the model again",
                   where, printable(files[i]), part.of);
   }

@@ -98,6 +98,7 @@ extern const Family kLlada2Family;
 extern const TensorNames kLladaNames;            // of the original checkpoints
 extern const TensorNames kLlamaNames;            // of transformers' Llama, Qwen2, Qwen3 and their relatives
 extern const TensorNames kGgufNames;             // of all families in GGUF …
-extern const TensorNames kGgufInterleavedNames;  // … and of those whose Q and K llama.cpp's converter permutes
+extern const TensorNames kGgufInterleavedNames;  // … of those whose Q and K llama.cpp's converter permutes …
+extern const TensorNames kGgufFusedNames;        // … and of those that keep Q, K and V in one matrix
 
 }  // namespace pent

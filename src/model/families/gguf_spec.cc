@@ -104,15 +104,15 @@ ModelSpec read_gguf_spec(const ModelFiles& files, const std::string& arch, Atten
   return spec;
 }
 
-constexpr TensorNames in_gguf(bool interleaved_rope) {
+constexpr TensorNames in_gguf(bool interleaved_rope, bool fused = false) {
   return {
       .embedding = "token_embd.weight",
       .final_norm = "output_norm.weight",
       .head = "output.weight",
       .attn_norm = "blk.{}.attn_norm.weight",
-      .q = "blk.{}.attn_q.weight",
-      .k = "blk.{}.attn_k.weight",
-      .v = "blk.{}.attn_v.weight",
+      .q = fused ? nullptr : "blk.{}.attn_q.weight",
+      .k = fused ? nullptr : "blk.{}.attn_k.weight",
+      .v = fused ? nullptr : "blk.{}.attn_v.weight",
       .attn_out = "blk.{}.attn_output.weight",
       .ffn_norm = "blk.{}.ffn_norm.weight",
       .gate = "blk.{}.ffn_gate.weight",
@@ -125,6 +125,8 @@ constexpr TensorNames in_gguf(bool interleaved_rope) {
       .attn_out_bias = "blk.{}.attn_output.bias",
       .q_norm = "blk.{}.attn_q_norm.weight",
       .k_norm = "blk.{}.attn_k_norm.weight",
+      .qkv = fused ? "blk.{}.attn_qkv.weight" : nullptr,
+      .qkv_bias = fused ? "blk.{}.attn_qkv.bias" : nullptr,
       .experts = {.router = "blk.{}.ffn_gate_inp.weight",
                   .bias = "blk.{}.exp_probs_b.bias",
                   .gate = "blk.{}.ffn_gate_exps.weight",
@@ -139,5 +141,6 @@ constexpr TensorNames in_gguf(bool interleaved_rope) {
 
 const TensorNames kGgufNames = in_gguf(/*interleaved_rope=*/false);
 const TensorNames kGgufInterleavedNames = in_gguf(/*interleaved_rope=*/true);
+const TensorNames kGgufFusedNames = in_gguf(/*interleaved_rope=*/false, /*fused=*/true);
 
 }  // namespace pent

@@ -33,8 +33,7 @@ ModelSpec read(const ModelFiles& files) {
   spec.family = kLlada2Family.name;
   spec.attention = AttentionKind::kBlockCausal;
   spec.default_preset = "llada2";
-  if (spec.mask_id < 0)
-    throw error(ErrorKind::kCorrupt, "{}: the required key 'mask_token_id' is missing", files.where);
+  require_mask(spec, files);
   check_spec(spec, files.where);
   return spec;
 }
@@ -69,40 +68,7 @@ constexpr TensorNames hugging_face() {
   };
 }
 
-// In the names that third parties' converters write; llama.cpp itself has no such architecture yet.
-constexpr TensorNames in_gguf() {
-  return {
-      .embedding = "token_embd.weight",
-      .final_norm = "output_norm.weight",
-      .head = "output.weight",
-      .attn_norm = "blk.{}.attn_norm.weight",
-      .q = nullptr,
-      .k = nullptr,
-      .v = nullptr,
-      .attn_out = "blk.{}.attn_output.weight",
-      .ffn_norm = "blk.{}.ffn_norm.weight",
-      .gate = "blk.{}.ffn_gate.weight",
-      .up = "blk.{}.ffn_up.weight",
-      .down = "blk.{}.ffn_down.weight",
-      .interleaved_rope = false,
-      .q_norm = "blk.{}.attn_q_norm.weight",
-      .k_norm = "blk.{}.attn_k_norm.weight",
-      .qkv = "blk.{}.attn_qkv.weight",
-      .qkv_bias = "blk.{}.attn_qkv.bias",
-      .experts = {.router = "blk.{}.ffn_gate_inp.weight",
-                  .bias = "blk.{}.exp_probs_b.bias",
-                  .gate = "blk.{}.ffn_gate_exps.weight",
-                  .up = "blk.{}.ffn_up_exps.weight",
-                  .down = "blk.{}.ffn_down_exps.weight",
-                  .shared_gate = "blk.{}.ffn_gate_shexp.weight",
-                  .shared_up = "blk.{}.ffn_up_shexp.weight",
-                  .shared_down = "blk.{}.ffn_down_shexp.weight",
-                  .stacked = true},
-  };
-}
-
 const TensorNames kNames = hugging_face();
-const TensorNames kInGguf = in_gguf();
 
 }  // namespace
 
@@ -113,7 +79,7 @@ const Family kLlada2Family = {
     .model_type = "llada2_moe",
     .gguf = "llada2",
     .names = &kNames,
-    .gguf_names = &kInGguf,
+    .gguf_names = &kGgufFusedNames,  // as third parties' converters write; llama.cpp has no such architecture yet
     .matches = matches,
     .read_spec = read,
     .proof = "a torch net written from the spec (tiny-llada2)",

@@ -34,8 +34,7 @@ ModelSpec read(const ModelFiles& files) {
   spec.family = kLladaMoeFamily.name;
   spec.attention = AttentionKind::kFull;
   spec.default_preset = "llada";
-  if (spec.mask_id < 0)
-    throw error(ErrorKind::kCorrupt, "{}: the required key 'mask_token_id' is missing", files.where);
+  require_mask(spec, files);
   check_spec(spec, files.where);
   return spec;
 }

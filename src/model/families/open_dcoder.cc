@@ -17,7 +17,7 @@ ModelSpec read(const ModelFiles& files) {
   spec.qkv_bias = true;
   spec.shift = true;
   spec.mask_id = find_mask_id(files, "[MASK]");
-  spec.default_preset = "open-dcoder";
+  spec.default_preset = "p2";
   check_spec(spec, files.where);
   return spec;
 }

@@ -18,7 +18,6 @@ ModelSpec read_common(const ModelFiles& files, const Family& family, AttentionKi
     spec = read_llama_keys(files);
     spec.qkv_bias = spec.attn_out_bias = ConfigReader(files).flag("attention_bias", false);
     read_qwen3_moe_keys(files, spec);
-    spec.mask_id = ConfigReader(files).token("mask_token_id");
   }
   spec.family = family.name;
   spec.attention = attention;
@@ -26,11 +25,11 @@ ModelSpec read_common(const ModelFiles& files, const Family& family, AttentionKi
   return spec;
 }
 
-// Newer configs name the mask; in older ones it is the embedding's first free row.
+// Newer configs or the tokenizer name the mask; in the first ones it is the embedding's first free row.
 void find_mask(const ModelFiles& files, ModelSpec& spec) {
+  if (!files.gguf) spec.mask_id = find_mask_id(files, "<|MASK|>");
   if (spec.mask_id < 0 && spec.vocab_size == kQwen3Vocabulary) spec.mask_id = kFirstFreeRow;
-  if (spec.mask_id < 0)
-    throw error(ErrorKind::kCorrupt, "{}: the required key 'mask_token_id' is missing", files.where);
+  require_mask(spec, files);
 }
 
 bool matches_qwen3_moe(const ModelFiles& files) { return has_architecture(files, kQwen3MoeFamily); }
@@ -53,7 +52,7 @@ ModelSpec read_rnd1(const ModelFiles& files) {
   spec.moe.normalize = true;
   spec.shift = files.gguf ? files.gguf->get_bool("diffusion.shift_logits").value_or(true) : true;
   find_mask(files, spec);
-  spec.default_preset = "llada";
+  spec.default_preset = "rnd1";
   check_spec(spec, files.where);
   return spec;
 }
@@ -95,7 +94,7 @@ const Family kRnd1Family = {
     .gguf_names = &kGgufNames,
     .matches = matches_rnd1,
     .read_spec = read_rnd1,
-    .proof = "a torch net written from the spec (tiny-rnd1)",
+    .proof = "transformers' Qwen3-MoE with a full 4-D mask (tiny-rnd1)",
 };
 
 const Family kSdarMoeFamily = {
@@ -108,7 +107,7 @@ const Family kSdarMoeFamily = {
     .gguf_names = nullptr,
     .matches = matches_sdar_moe,
     .read_spec = read_sdar_moe,
-    .proof = "a torch net written from the spec (tiny-sdar-moe)",
+    .proof = "transformers' Qwen3-MoE with a block-causal 4-D mask (tiny-sdar-moe)",
 };
 
 }  // namespace pent

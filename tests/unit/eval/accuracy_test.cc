@@ -70,6 +70,35 @@ TEST(Accuracy, PerplexityIsThatOfTheSecondHalf) {
   EXPECT_NEAR(found.precise_perplexity, std::exp(-expected.log_prob / 9), 1e-4 * found.precise_perplexity);
 }
 
+// The rows that decide: of a shifted model those before the masks.
+TEST(Accuracy, ShiftedAndBlockwiseModelsAreReadTheirWay) {
+  Pair pair(true);
+  ModelSpec spec = pair.precise->spec();
+  spec.family = "dream";
+  spec.shift = spec.qkv_bias = true;
+  const ModelFiles files = make_random_model(spec, 3);
+  const auto shifted = load_native(files, pair.pool, {.precise = true});
+  ASSERT_TRUE(shifted->spec().shift);
+  const Accuracy found = compare_with_precise(*shifted, *shifted, pair.tokens, 16, 1);
+  EXPECT_EQ(found.rows, 8);
+
+  std::vector<int32_t> canvas(pair.tokens.begin(), pair.tokens.begin() + 16);
+  std::fill(canvas.begin() + 8, canvas.end(), spec.mask_id);
+  const OpenSequence sequence(*shifted, 16);
+  PassPlan plan;
+  plan.add_full(sequence.handle(), canvas);
+  HeadRequest request;
+  for (uint32_t row = 7; row < 15; ++row) {
+    plan.head_rows.push_back(row);
+    request.targets.push_back(pair.tokens[row + 1]);
+  }
+  PassResult result;
+  shifted->forward(plan, request, result);
+  double log_prob = 0;
+  for (const RowStats& row : result.rows) log_prob += double{row.target_logit} - row.log_sum_exp;
+  EXPECT_NEAR(found.precise_perplexity, std::exp(-log_prob / 8), 1e-4 * found.precise_perplexity);
+}
+
 TEST(Accuracy, RefusesWindowsThatDoNotFit) {
   Pair pair(false);
   EXPECT_ERROR(compare_with_precise(*pair.packed, *pair.precise, pair.tokens, 65, 1), kInvalidArgument, "65", "64");

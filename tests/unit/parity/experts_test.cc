@@ -148,6 +148,10 @@ TEST(ExpertDefaults, ComeFromTheCheckpoint) {
   EXPECT_EQ(llada2.block_size, 8);
   EXPECT_EQ(llada2.rope_dim, 4);
   EXPECT_EQ(llada2.moe.n_groups, 4);
+  EXPECT_EQ(rnd1.default_preset, "rnd1");
+  EXPECT_EQ(sdar.default_preset, "sdar");
+  EXPECT_EQ(moe.default_preset, "llada");
+  EXPECT_EQ(llada2.default_preset, "llada2");
   for (const ModelSpec& spec : {rnd1, sdar, moe, llada2}) {
     EXPECT_EQ(spec.mask_id, 284) << spec.family;
     EXPECT_EQ(spec.eos_id, 283) << spec.family;

@@ -151,7 +151,7 @@ TEST(TinyFamilies, DefaultsComeFromTheCheckpoint) {
                                     {"tiny-qwen2", "qwen2", kCausal, 0, false, -1, "ar"},
                                     {"tiny-qwen3", "qwen3", kCausal, 0, false, -1, "ar"},
                                     {"tiny-dream", "dream", kFull, 0, true, 284, "dream"},
-                                    {"tiny-open-dcoder", "open-dcoder", kFull, 0, true, 284, "open-dcoder"},
+                                    {"tiny-open-dcoder", "open-dcoder", kFull, 0, true, 284, "p2"},
                                     {"tiny-sdar", "sdar", kBlocks, 4, false, 284, "sdar"},
                                     {"tiny-fast-dllm-v2", "fast-dllm-v2", kBlocks, 16, true, 284, "fast-dllm-v2"}};
   for (const Defaults& expected : kExpected) {
