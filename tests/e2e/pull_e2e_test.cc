@@ -155,7 +155,8 @@ TEST_F(PentPull, InterruptedItGoesOnWhereItStopped) {
   const HubServer quick(manners);
   const Outcome resumed = run_pent({"pull", "org/name", "--json"}, "", environment(quick));
   ASSERT_EQ(resumed.code, 0) << resumed.err;
-  for (const Json& file : parse_json(resumed.out, "report")["files"]) {
+  const Json report = parse_json(resumed.out, "report");
+  for (const Json& file : report["files"]) {
     if (file["path"] == "model.safetensors") {
       EXPECT_EQ(file["missing_bytes"], size - arrived);
     }

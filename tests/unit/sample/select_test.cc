@@ -95,7 +95,7 @@ TEST(Select, EveryRuleIsDistinctAscendingNotEmptyAndTheBestIsIn) {
       RC_ASSERT(std::find(chosen.begin(), chosen.end(), best) != chosen.end());
       for (size_t i = 0; i < chosen.size(); ++i) {
         RC_ASSERT(chosen[i] < candidates.size());
-        RC_ASSERT(i == 0 || chosen[i - 1] < chosen[i]);
+        RC_ASSERT((i == 0 || chosen[i - 1] < chosen[i]));  // RC_ASSERT's own || would read both sides
       }
     }
   });
