@@ -230,6 +230,20 @@ TEST(TinyFamilies, BlockwiseDecodingGivesTheIdsAndForwardsOfThePapersLoops) {
   }
 }
 
+// Finished blocks are kept: what LLaDA2's own generate() computes again in every step.
+TEST(TinyFamilies, Llada2sBlockCacheIsExact) {
+  ThreadPool pool(2);
+  const auto denoiser = load_tiny("tiny-llada2", pool);
+  for (const char* preset : {"llada2", "llada2.1"}) {
+    GenerationOptions kept{.preset = preset, .max_tokens = 40}, anew = kept;
+    anew.cache = "none";
+    EXPECT_EQ(resolve(kept, denoiser->spec()).cache, CacheKind::kBlock);
+    const Decoded got = decode_case(*denoiser, {5, 6, 7}, kept), expected = decode_case(*denoiser, {5, 6, 7}, anew);
+    EXPECT_EQ(got.tokens, expected.tokens) << preset;
+    EXPECT_EQ(got.nfe, expected.nfe) << preset;
+  }
+}
+
 // With a sub-block as long as the block nothing outside it is kept that could change.
 TEST(TinyFamilies, ASubBlockCacheOfWholeBlocksIsExact) {
   ThreadPool pool(2);
