@@ -24,8 +24,11 @@ Json shapes(const ModelSpec& spec) {
   Json shapes = {{"attention", attention},        {"block_size", spec.block_size}, {"shifted", spec.shift},
                  {"layers", spec.n_layers},       {"width", spec.d_model},         {"heads", spec.n_heads},
                  {"kv_heads", spec.n_kv_heads},   {"head_dim", spec.head_dim},     {"ffn", spec.ffn_dim},
-                 {"vocabulary", spec.vocab_size}, {"context", spec.max_positions}, {"rope_theta", spec.rope_theta},
-                 {"tied_head", spec.tied_head}};
+                 {"vocabulary", spec.vocab_size}, {"context", spec.max_positions}, {"tied_head", spec.tied_head}};
+  if (spec.learned_positions)
+    shapes["positions"] = "learned";
+  else
+    shapes["rope_theta"] = spec.rope_theta;
   const MoeSpec& moe = spec.moe;
   if (moe.n_experts == 0) return shapes;
   shapes["experts"] = moe.n_experts;

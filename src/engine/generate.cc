@@ -22,7 +22,10 @@ std::string special_token_text(const Model& model, const char* key, int32_t id) 
   return id >= 0 && id < model.tokenizer->size() ? std::string(model.tokenizer->token_text(id)) : std::string();
 }
 
-std::vector<TokenId> or_start_token(std::vector<TokenId> prompt, const ModelSpec& spec) {
+// The prompt, behind the token that the model cannot do without.
+std::vector<TokenId> with_start_token(std::vector<TokenId> prompt, const ModelSpec& spec) {
+  const bool without = spec.starts_with_bos && !prompt.empty() && prompt.front() != spec.bos_id;
+  if (without) prompt.insert(prompt.begin(), spec.bos_id);
   if (!prompt.empty()) return prompt;
   if (spec.bos_id >= 0) return {spec.bos_id};
   if (spec.is_diffusion() && !spec.shift) return {};
@@ -82,7 +85,7 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
   std::vector<SamplingParams> params;
   std::vector<int> prompt_tokens;
   for (const BatchItem& item : items) {
-    const std::vector<TokenId> prompt = or_start_token(item.prompt, spec);
+    const std::vector<TokenId> prompt = with_start_token(item.prompt, spec);
     prompt_tokens.push_back(static_cast<int>(prompt.size()));
     params.push_back(resolved_params(model, options, prompt_tokens.back()));
     params.back().seed = item.seed;

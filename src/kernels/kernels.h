@@ -84,10 +84,15 @@ struct KernelSet {
 
   // out = x * weight / sqrt(mean(x^2) + eps). Returns the mean square (not finite if any x is not). out may be x.
   float (*rmsnorm)(const float* x, const float* weight, int64_t n, float eps, float* out);
+  // LayerNorm: out = (x - mean(x)) / sqrt(variance(x) + eps) * weight + bias. Returns the variance (not finite if any x is not).
+  // out may be x.
+  float (*layernorm)(const float* x, const float* weight, const float* bias, int64_t n, float eps, float* out);
   // RoPE, half form, in place: x [heads, 2 * half], cosines and sines [half].
   void (*rope)(float* x, int64_t heads, int64_t half, const float* cosines, const float* sines);
   // out = gate / (1 + exp(-gate)) * up. out may be gate.
   void (*silu_mul)(const float* gate, const float* up, int64_t n, float* out);
+  // GELU in its tanh form (arXiv:1606.08415): out = x / (1 + exp(-2 sqrt(2 / pi) (x + 0.044715 x^3))). out may be x.
+  void (*gelu)(const float* x, int64_t n, float* out);
 
   // scores[r][slot - begin] = scale * <queries[r], key of slot> for slots [begin, end).
   // keys: [blocks][head_dim][kSlotBlock], blocks of kSlotBlock slots from slot 0.

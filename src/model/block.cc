@@ -22,6 +22,7 @@ void norm_heads(const Machine& machine, float* heads, int count, const std::vect
 
 // Turns the first rotated_dim channels of each head.
 void rotate_heads(const Machine& machine, const BlockPass& pass, int64_t row, float* heads, int count) {
+  if (pass.spec.learned_positions) return;
   const int64_t head_dim = pass.spec.head_dim, half = pass.spec.rotated_dim() / 2;
   const float *cosines = pass.cosines.data() + row * half, *sines = pass.sines.data() + row * half;
   if (2 * half == head_dim) return machine.kernels.rope(heads, count, half, cosines, sines);
@@ -57,6 +58,7 @@ void rotate_and_store(const Machine& machine, const BlockWeights& weights, int l
 }  // namespace
 
 void fill_rope_angles(const Machine& machine, BlockPass& pass) {
+  if (pass.spec.learned_positions) return;
   const int64_t half = pass.spec.rotated_dim() / 2;
   const RopeTable table = rope_table(pass.spec);
   pass.cosines.resize(pass.rows() * half);
@@ -72,14 +74,27 @@ void fill_rope_angles(const Machine& machine, BlockPass& pass) {
   });
 }
 
-void norm_rows(const Machine& machine, const float* rows_in, int64_t rows, const std::vector<float>& weight, float eps,
-               const std::string& where, Activations& normed) {
+void find_blocks(BlockPass& pass) {
+  if (pass.spec.moe.block_pool == 0) return;
+  const auto block_of = [&](int64_t row) {
+    return pass.plan.rows[static_cast<size_t>(row)].position / pass.spec.block_size;
+  };
+  for (const PassSequence& sequence : pass.plan.sequences)
+    for (int64_t row = sequence.row_begin; row < sequence.row_end; ++row)
+      if (row + 1 == sequence.row_end || block_of(row + 1) != block_of(row)) pass.block_ends.push_back(row + 1);
+}
+
+void norm_rows(const Machine& machine, const float* rows_in, int64_t rows, const std::vector<float>& weight,
+               const std::vector<float>& bias, float eps, const std::string& where, Activations& normed) {
   const int64_t width = static_cast<int64_t>(weight.size());
   normed.resize(rows, width, !machine.precise);
   machine.pool.parallel_for(rows, 8, [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin; row < end; ++row) {
-      const float mean = machine.kernels.rmsnorm(rows_in + row * width, weight.data(), width, eps, normed.row(row));
-      if (!std::isfinite(mean)) throw error(ErrorKind::kCorrupt, "row {} of the pass is not finite {}", row, where);
+      const float* in = rows_in + row * width;
+      const float spread = bias.empty()
+                               ? machine.kernels.rmsnorm(in, weight.data(), width, eps, normed.row(row))
+                               : machine.kernels.layernorm(in, weight.data(), bias.data(), width, eps, normed.row(row));
+      if (!std::isfinite(spread)) throw error(ErrorKind::kCorrupt, "row {} of the pass is not finite {}", row, where);
       machine.finish_row(normed, row);
     }
   });
@@ -92,8 +107,8 @@ void attend_rows(const Machine& machine, const BlockWeights& weights, int layer,
                  BlockScratch& scratch) {
   const ModelSpec& spec = pass.spec;
   const int64_t rows = pass.rows();
-  norm_rows(machine, pass.residual.data(), rows, weights.attn_norm, spec.rms_eps, fmt::format("before layer {}", layer),
-            scratch.normed);
+  norm_rows(machine, pass.residual.data(), rows, weights.attn_norm, weights.attn_norm_bias, spec.rms_eps,
+            fmt::format("before layer {}", layer), scratch.normed);
   grow(scratch.qkv, rows * weights.qkv.n());
   machine.matmul(weights.qkv, scratch.normed, rows, scratch.qkv.data());
   rotate_and_store(machine, weights, layer, pass, scratch.qkv.data());
@@ -136,6 +151,24 @@ void add_ffn(const Machine& machine, const kernels::PackedMatrix& gate_up, const
   machine.matmul(down, scratch.gated, rows, pass.residual.data(), /*add=*/true);
 }
 
+// residual += down(gelu(up x + up_bias)) + down_bias, x the rows of scratch.normed.
+void add_gelu_ffn(const Machine& machine, const BlockWeights& weights, int64_t ffn, int64_t rows, BlockPass& pass,
+                  BlockScratch& scratch) {
+  grow(scratch.gate_up, rows * ffn);
+  machine.matmul(weights.gate_up, scratch.normed, rows, scratch.gate_up.data());
+  scratch.gated.resize(rows, ffn, !machine.precise);
+  machine.pool.parallel_for(rows, 8, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; ++row) {
+      float* up = scratch.gate_up.data() + row * ffn;
+      for (int64_t i = 0; i < ffn; ++i) up[i] += weights.up_bias[static_cast<size_t>(i)];
+      machine.kernels.gelu(up, ffn, scratch.gated.row(row));
+      machine.finish_row(scratch.gated, row);
+    }
+  });
+  machine.matmul(weights.down, scratch.gated, rows, pass.residual.data(), /*add=*/true);
+  add_to_rows(machine, weights.down_bias, rows, pass.residual.data());
+}
+
 // residual += attended * attn_out (+ its bias); residual += ffn(norm(residual)), for the first `rows` rows.
 void finish_block(const Machine& machine, const BlockWeights& weights, int layer, int64_t rows, BlockPass& pass,
                   BlockScratch& scratch) {
@@ -145,13 +178,16 @@ void finish_block(const Machine& machine, const BlockWeights& weights, int layer
   });
   machine.matmul(weights.attn_out, scratch.attended, rows, pass.residual.data(), /*add=*/true);
   add_to_rows(machine, weights.attn_out_bias, rows, pass.residual.data());
-  norm_rows(machine, pass.residual.data(), rows, weights.ffn_norm, spec.rms_eps,
+  norm_rows(machine, pass.residual.data(), rows, weights.ffn_norm, weights.ffn_norm_bias, spec.rms_eps,
             fmt::format("after the attention of layer {}", layer), scratch.normed);
   if (spec.has_experts(layer)) {
     const ExpertWeights& experts = weights.experts;
-    add_experts(machine, spec.moe, experts, scratch.normed, rows, scratch.experts, pass.residual.data());
+    add_experts(machine, spec.moe, experts, scratch.normed, rows, pass.block_ends, scratch.experts,
+                pass.residual.data());
     if (spec.moe.shared_dim > 0)
       add_ffn(machine, experts.shared_gate_up, experts.shared_down, spec.moe.shared_dim, rows, pass, scratch);
+  } else if (spec.ffn == FfnKind::kGelu) {
+    add_gelu_ffn(machine, weights, spec.ffn_dim, rows, pass, scratch);
   } else {
     add_ffn(machine, weights.gate_up, weights.down, spec.ffn_dim, rows, pass, scratch);
   }
@@ -173,6 +209,10 @@ void run_block(const Machine& machine, const BlockWeights& weights, int layer, B
 void run_last_block(const Machine& machine, const BlockWeights& weights, int layer, BlockPass& pass,
                     BlockScratch& scratch) {
   const std::vector<uint32_t>& kept = pass.plan.head_rows;
+  if (pass.spec.moe.block_pool > 0) {  // the other rows have a say in which experts there are
+    run_block(machine, weights, layer, pass, scratch);
+    return move_to_front(kept, pass.residual.data(), pass.spec.d_model);
+  }
   pass.tiles = make_attention_tiles(pass.plan, pass.caches, &kept);
   attend_rows(machine, weights, layer, pass, scratch);
   move_to_front(kept, scratch.attended.row(0), scratch.attended.width);

@@ -12,12 +12,22 @@ void grow(std::vector<float>& buffer, int64_t size) {
 }
 
 void route(const Machine& machine, const MoeSpec& moe, const ExpertWeights& weights, Activations& normed, int64_t rows,
-           ExpertScratch& scratch) {
+           const std::vector<int64_t>& block_ends, ExpertScratch& scratch) {
   grow(scratch.logits, rows * moe.n_experts);
   machine.matmul(weights.router, normed, rows, scratch.logits.data());
   scratch.routes.resize(static_cast<size_t>(rows * moe.top_k));
   scratch.routers.resize(static_cast<size_t>(machine.pool.threads()));
   const float* bias = weights.bias.empty() ? nullptr : weights.bias.data();
+  if (moe.block_pool > 0) {
+    machine.pool.parallel_for(static_cast<int64_t>(block_ends.size()), 1, [&](int64_t begin, int64_t end, int worker) {
+      for (int64_t block = begin; block < end; ++block) {
+        const int64_t first = block == 0 ? 0 : block_ends[static_cast<size_t>(block - 1)];
+        route_block(moe, scratch.logits.data() + first * moe.n_experts, block_ends[static_cast<size_t>(block)] - first,
+                    bias, scratch.routers[static_cast<size_t>(worker)], scratch.routes.data() + first * moe.top_k);
+      }
+    });
+    return;
+  }
   machine.pool.parallel_for(rows, 4, [&](int64_t begin, int64_t end, int worker) {
     for (int64_t row = begin; row < end; ++row)
       route_row(moe, scratch.logits.data() + row * moe.n_experts, bias, scratch.routers[static_cast<size_t>(worker)],
@@ -97,11 +107,11 @@ void multiply_grouped(const Machine& machine, const PackedMatrix& stacked, int64
 }  // namespace
 
 void add_experts(const Machine& machine, const MoeSpec& moe, const ExpertWeights& weights, Activations& normed,
-                 int64_t rows, ExpertScratch& scratch, float* residual) {
+                 int64_t rows, const std::vector<int64_t>& block_ends, ExpertScratch& scratch, float* residual) {
   const Stopwatch watch = machine.measure(&PassTimes::experts);
   const Machine unmeasured = {machine.kernels, machine.pool, machine.precise};  // its products are counted here
   const int64_t shares = rows * moe.top_k, d = normed.width, inner = moe.expert_dim;
-  route(unmeasured, moe, weights, normed, rows, scratch);
+  route(unmeasured, moe, weights, normed, rows, block_ends, scratch);
   sort_by_expert(moe, scratch);
   gather(machine, moe, normed, rows, scratch);
   grow(scratch.gate_up, shares * 2 * inner);

@@ -1,7 +1,8 @@
 // The feed-forward part of a layer that is a mixture of experts (spec 10 §2, §3, §11).
 //
 // Rows are routed, sorted by expert, and every expert that got rows reads its weights once for all of them: what a pass
-// reads is the union of its rows' experts. A row's result is a function of that row alone: not of the others, nor of threads.
+// reads is the union of its rows' experts. A row's result is a function of that row alone (with a pool for each block, of the block's
+// rows): not of the others, nor of threads.
 #pragma once
 
 #include <vector>
@@ -38,8 +39,8 @@ struct ExpertScratch {
 };
 
 // residual [rows, d_model] += mixture(normed). normed: the first `rows` rows, quantised unless machine.precise. The shared expert is
-// not among them.
+// not among them. block_ends: where the rows of each block end, ascending, the last at `rows`; read if moe.block_pool.
 void add_experts(const Machine& machine, const MoeSpec& moe, const ExpertWeights& weights, Activations& normed,
-                 int64_t rows, ExpertScratch& scratch, float* residual);
+                 int64_t rows, const std::vector<int64_t>& block_ends, ExpertScratch& scratch, float* residual);
 
 }  // namespace pent

@@ -44,7 +44,7 @@ class NativeDenoiser : public Denoiser {
 
   void forward(const PassPlan& plan, const HeadRequest& request, PassResult& result) override {
     const Stopwatch watch = machine_.measure(&PassTimes::total);
-    BlockPass pass = {spec_, plan, {}, {}, {}, {}, {}};
+    BlockPass pass = {spec_, plan, {}, {}, {}, {}, {}, {}};
     check_plan(plan, pass.caches);
     check_head_request(request, plan.head_rows.size(), spec_.vocab_size);
     result.rows.assign(plan.head_rows.size(), {});
@@ -52,6 +52,7 @@ class NativeDenoiser : public Denoiser {
     if (plan.rows.empty()) return;
     pass.tiles = make_attention_tiles(plan, pass.caches);
     fill_rope_angles(machine_, pass);
+    find_blocks(pass);
     pass.residual = std::move(residual_);
     embed(plan, pass.residual);
     const int last = spec_.n_layers - 1;
@@ -117,14 +118,19 @@ class NativeDenoiser : public Denoiser {
     }
   }
 
-  // residual [rows, d_model] = the tokens' embeddings.
+  // residual [rows, d_model] = the tokens' embeddings, plus those of their positions if positions are learned.
   void embed(const PassPlan& plan, std::vector<float>& residual) {
     const int64_t d = spec_.d_model;
     residual.resize(std::max<size_t>(residual.size(), plan.rows.size() * d));
     machine_.pool.parallel_for(static_cast<int64_t>(plan.rows.size()), 16, [&](int64_t begin, int64_t end, int) {
+      std::vector<float> vector(weights_.positions == nullptr ? 0 : static_cast<size_t>(d));
       for (int64_t row = begin; row < end; ++row) {
-        const int32_t token = plan.rows[row].token;
-        dequantize_rows(*weights_.embedding, token, token + 1, residual.data() + row * d);
+        const auto [token, position] = std::pair(plan.rows[row].token, plan.rows[row].position);
+        float* out = residual.data() + row * d;
+        dequantize_rows(*weights_.embedding, token, token + 1, out);
+        if (weights_.positions == nullptr) continue;
+        dequantize_rows(*weights_.positions, position, position + 1, vector.data());
+        for (int64_t i = 0; i < d; ++i) out[i] += vector[static_cast<size_t>(i)];
       }
     });
     weights_.check_intact();
@@ -142,8 +148,8 @@ class NativeDenoiser : public Denoiser {
     if (request.full_logits) result.logits.resize(wanted * vocab);
     for (int64_t first = 0; first < wanted; first += block) {
       const int64_t rows = std::min(block, wanted - first);
-      norm_rows(machine_, residual.data() + first * d, rows, weights_.final_norm, spec_.rms_eps, "after the last layer",
-                head_normed_);
+      norm_rows(machine_, residual.data() + first * d, rows, weights_.final_norm, weights_.final_norm_bias,
+                spec_.rms_eps, "after the last layer", head_normed_);
       logits_.resize(std::max<size_t>(logits_.size(), rows * vocab));
       head_machine().matmul(weights_.head, head_normed_, rows, logits_.data());
       machine_.pool.parallel_for(rows, 1, [&](int64_t begin, int64_t end, int) {

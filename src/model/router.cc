@@ -58,16 +58,16 @@ void limit_to_groups(const MoeSpec& moe, std::vector<float>& selection, std::vec
     std::fill_n(selection.begin() + order[static_cast<size_t>(i)] * size, size, kNever);
 }
 
-}  // namespace
-
-void route_row(const MoeSpec& moe, const float* logits, const float* bias, RouterScratch& scratch, RoutedExpert* out) {
+void score_and_bias(const MoeSpec& moe, const float* logits, const float* bias, RouterScratch& scratch) {
   score(moe, logits, scratch.scores);
   scratch.selection = scratch.scores;
-  if (bias != nullptr) {
-    for (size_t i = 0; i < scratch.selection.size(); ++i) scratch.selection[i] += bias[i];
-    if (moe.bias_in_weights) scratch.scores = scratch.selection;
-  }
-  if (moe.top_groups < moe.n_groups) limit_to_groups(moe, scratch.selection, scratch.order);
+  if (bias == nullptr) return;
+  for (size_t i = 0; i < scratch.selection.size(); ++i) scratch.selection[i] += bias[i];
+  if (moe.bias_in_weights) scratch.scores = scratch.selection;
+}
+
+// The top_k of scratch.selection, weighted by scratch.scores.
+void choose(const MoeSpec& moe, RouterScratch& scratch, RoutedExpert* out) {
   fill_order(scratch.order, moe.n_experts);
   best(scratch.selection, moe.top_k, scratch.order);
   float sum = 0;
@@ -78,6 +78,34 @@ void route_row(const MoeSpec& moe, const float* logits, const float* bias, Route
     out[i] = {.expert = expert, .weight = scratch.scores[static_cast<size_t>(expert)] * factor};
   }
   std::sort(out, out + moe.top_k, [](const RoutedExpert& a, const RoutedExpert& b) { return a.expert < b.expert; });
+}
+
+}  // namespace
+
+void route_row(const MoeSpec& moe, const float* logits, const float* bias, RouterScratch& scratch, RoutedExpert* out) {
+  score_and_bias(moe, logits, bias, scratch);
+  if (moe.top_groups < moe.n_groups) limit_to_groups(moe, scratch.selection, scratch.order);
+  choose(moe, scratch, out);
+}
+
+void route_block(const MoeSpec& moe, const float* logits, int64_t rows, const float* bias, RouterScratch& scratch,
+                 RoutedExpert* out) {
+  const auto n = static_cast<size_t>(moe.n_experts);
+  std::vector<float>& pool = scratch.pool;
+  pool.assign(n, kNever);
+  for (int64_t row = 0; row < rows; ++row) {
+    score_and_bias(moe, logits + row * moe.n_experts, bias, scratch);
+    for (size_t i = 0; i < n; ++i) pool[i] = std::max(pool[i], scratch.selection[i]);
+  }
+  fill_order(scratch.order, moe.n_experts);
+  best(pool, moe.block_pool, scratch.order);
+  pool.assign(n, kNever);
+  for (int i = 0; i < moe.block_pool; ++i) pool[static_cast<size_t>(scratch.order[static_cast<size_t>(i)])] = 0;
+  for (int64_t row = 0; row < rows; ++row) {
+    score_and_bias(moe, logits + row * moe.n_experts, bias, scratch);
+    for (size_t i = 0; i < n; ++i) scratch.selection[i] += pool[i];
+    choose(moe, scratch, out + row * moe.top_k);
+  }
 }
 
 }  // namespace pent

@@ -48,11 +48,20 @@ struct MoeSpec {
   // the sum of its two best scores. 1 of 1: no limit.
   int n_groups = 1;
   int top_groups = 1;
+  // Those rows of a block that a pass computes choose among as many experts only: the ones whose best score over these rows is
+  // highest (LLaDA2.2, spec 23 §3.1). 0: each row for itself, among all.
+  int block_pool = 0;
   std::vector<int> dense_layers;  // ascending: layers with an ordinary feed-forward net, ffn_dim wide
   bool operator==(const MoeSpec&) const = default;
 };
 
-// Pre-norm transformer with RMSNorm, RoPE (half form), GQA, SwiGLU (spec 10 §1, §11).
+// The feed-forward net of a layer without experts. Both have ffn_dim inner channels.
+enum class FfnKind {
+  kSwiGlu,  // down(silu(gate x) * up x)
+  kGelu     // down(gelu(up x + b)) + c, in GELU's tanh form
+};
+
+// Pre-norm transformer with RMSNorm, RoPE (half form), GQA, SwiGLU (spec 10 §1, §11), or GPT-2's choices instead of these (§12).
 struct ModelSpec {
   std::string family;  // "llada", "llama"
   AttentionKind attention = AttentionKind::kFull;
@@ -66,7 +75,10 @@ struct ModelSpec {
   int ffn_dim = 0;
   int max_positions = 0;  // context length
   MoeSpec moe;
-  float rms_eps = 1e-5f;
+  float rms_eps = 1e-5f;           // of whichever norm it is
+  bool layer_norm = false;         // LayerNorm with a bias instead of RMSNorm
+  bool learned_positions = false;  // a vector per position is added to the token's embedding; no RoPE
+  FfnKind ffn = FfnKind::kSwiGlu;
   double rope_theta = 10000;
   int rope_dim = 0;  // channels of a head that turn, the first ones; 0: all
   RopeScaling rope_scaling;
@@ -78,7 +90,8 @@ struct ModelSpec {
   bool shift = false;     // the logits of row i - 1 decide cell i, those of row 0 cell 0 too (spec 20 §0.3)
   int32_t mask_id = -1;   // -1: an autoregressive model
   int32_t bos_id = -1;
-  int32_t eos_id = -1;  // the one written in training
+  bool starts_with_bos = false;  // every text of the training did, though no tokenizer or template writes it
+  int32_t eos_id = -1;           // the one written in training
   int32_t pad_id = -1;
   std::vector<int32_t> stop_ids;  // any of these ends an answer
   std::string default_preset;     // "llada", "ar"

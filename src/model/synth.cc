@@ -84,16 +84,19 @@ std::vector<RandomTensor> tensors_of(const ModelSpec& spec, const TensorNames& n
   const int64_t d = spec.d_model, q = int64_t{spec.n_heads} * spec.head_dim,
                 kv = int64_t{spec.n_kv_heads} * spec.head_dim;
   const auto linear = [&](const std::string& name, int64_t n, int64_t k, bool in_block = true) {
-    tensors.push_back({name, {n, k}, 1 / std::sqrt(double(k)), in_block});
+    const bool turned = names.transposed && in_block;
+    tensors.push_back({name, {turned ? k : n, turned ? n : k}, 1 / std::sqrt(double(k)), in_block});
   };
   const auto norm = [&](const std::string& name, int64_t width) {
     tensors.push_back({name, {width}, 0.1, false, 1.0f});
   };
   const auto bias = [&](const std::string& name, int64_t width) { tensors.push_back({name, {width}, 0.1, false}); };
   tensors.push_back({names.embedding, {spec.vocab_size, d}, 1, false});
+  if (spec.learned_positions) tensors.push_back({names.positions, {spec.max_positions, d}, 1, false});
   for (int layer = 0; layer < spec.n_layers; ++layer) {
     const auto name = [&](const char* pattern) { return fmt::format(fmt::runtime(pattern), layer); };
     norm(name(names.attn_norm), d);
+    if (spec.layer_norm) bias(name(names.attn_norm_bias), d);
     if (names.qkv != nullptr) {
       linear(name(names.qkv), q + 2 * kv, d);
     } else {
@@ -115,15 +118,20 @@ std::vector<RandomTensor> tensors_of(const ModelSpec& spec, const TensorNames& n
     linear(name(names.attn_out), d, q);
     if (spec.attn_out_bias) bias(name(names.attn_out_bias), d);
     norm(name(names.ffn_norm), d);
+    if (spec.layer_norm) bias(name(names.ffn_norm_bias), d);
     if (spec.has_experts(layer)) {
       add_expert_tensors(spec, names.experts, layer, tensors);
       continue;
     }
-    linear(name(names.gate), spec.ffn_dim, d);
+    if (spec.ffn == FfnKind::kSwiGlu) linear(name(names.gate), spec.ffn_dim, d);
     linear(name(names.up), spec.ffn_dim, d);
     linear(name(names.down), d, spec.ffn_dim);
+    if (spec.ffn == FfnKind::kSwiGlu) continue;
+    bias(name(names.up_bias), spec.ffn_dim);
+    bias(name(names.down_bias), d);
   }
   norm(names.final_norm, d);
+  if (spec.layer_norm) bias(names.final_norm_bias, d);
   if (!spec.tied_head) linear(names.head, spec.vocab_size, d, false);
   return tensors;
 }

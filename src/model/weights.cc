@@ -17,13 +17,20 @@ namespace {
 
 using kernels::PackedMatrix;
 
+// A matrix that was stored as [in, out], turned round.
+struct TurnedMatrix {
+  std::vector<float> values;
+  TensorView view;  // of values
+};
+
 // One tensor's share of a packed matrix. head_dim > 0: its rows are in interleaved RoPE order and come back to half
 // form.
 struct MatrixPart {
   const TensorView* tensor;
   int64_t interleaved_head_dim = 0;
   int64_t first_row = 0;
-  int64_t row_count = -1;  // -1: all of the tensor's
+  int64_t row_count = -1;                                // -1: all of the tensor's
+  std::shared_ptr<const TurnedMatrix> turned = nullptr;  // what `tensor` is the view of, if it is no stored one
 
   int64_t rows() const { return row_count < 0 ? tensor->rows() : row_count; }
 
@@ -48,8 +55,8 @@ class Loader {
       total += matrix_bytes(qkv_patterns(), layer, q_rows() + 2 * kv_rows(), d) +
                matrix_bytes({names_.attn_out}, layer, d, q_rows());
       if (!spec_.has_experts(layer)) {
-        total += matrix_bytes({names_.gate, names_.up}, layer, 2 * int64_t{spec_.ffn_dim}, d) +
-                 matrix_bytes({names_.down}, layer, d, spec_.ffn_dim);
+        total +=
+            matrix_bytes(ffn_patterns(), layer, ffn_rows(), d) + matrix_bytes({names_.down}, layer, d, spec_.ffn_dim);
         continue;
       }
       const MoeSpec& moe = spec_.moe;
@@ -97,7 +104,12 @@ class Loader {
                   files_.where, spec_.vocab_size, names_.embedding, table->rows());
     weights.embedding = find(names_.embedding, {spec_.vocab_size, d});
     if (!kept_) check_finite(*weights.embedding);
+    if (spec_.learned_positions) {
+      weights.positions = find(names_.positions, {spec_.max_positions, d});
+      if (!kept_) check_finite(*weights.positions);
+    }
     weights.final_norm = vector(names_.final_norm, d);
+    if (spec_.layer_norm) weights.final_norm_bias = vector(names_.final_norm_bias, d);
     const TensorView* head = spec_.tied_head ? weights.embedding : find(names_.head, {spec_.vocab_size, d});
     weights.head = pack({{head}});
     for (int layer = 0; layer < spec_.n_layers; ++layer) weights.blocks.push_back(load_block(layer));
@@ -133,6 +145,12 @@ class Loader {
     return {names_.q, names_.k, names_.v};
   }
 
+  std::vector<std::string> ffn_patterns() const {
+    if (spec_.ffn == FfnKind::kGelu) return {names_.up};
+    return {names_.gate, names_.up};
+  }
+
+  int64_t ffn_rows() const { return int64_t{spec_.ffn_dim} * (spec_.ffn == FfnKind::kGelu ? 1 : 2); }
   int64_t q_rows() const { return int64_t{spec_.n_heads} * spec_.head_dim; }
   int64_t kv_rows() const { return int64_t{spec_.n_kv_heads} * spec_.head_dim; }
 
@@ -152,22 +170,57 @@ class Loader {
     const auto name = [&](const char* pattern) { return fmt::format(fmt::runtime(pattern), layer); };
     BlockWeights block;
     block.attn_norm = vector(name(names_.attn_norm), d);
+    if (spec_.layer_norm) {
+      block.attn_norm_bias = vector(name(names_.attn_norm_bias), d);
+      block.ffn_norm_bias = vector(name(names_.ffn_norm_bias), d);
+    }
     block.qkv = load_qkv(layer);
     if (spec_.qkv_bias) block.qkv_bias = load_qkv_bias(layer);
     if (spec_.qk_norm) {
       block.q_norm = vector(name(names_.q_norm), spec_.head_dim);
       block.k_norm = vector(name(names_.k_norm), spec_.head_dim);
     }
-    block.attn_out = pack({{find(name(names_.attn_out), {d, q_rows()})}});
+    block.attn_out = pack({block_matrix(name(names_.attn_out), d, q_rows())});
     if (spec_.attn_out_bias) block.attn_out_bias = vector(name(names_.attn_out_bias), d);
     block.ffn_norm = vector(name(names_.ffn_norm), d);
     if (spec_.has_experts(layer)) {
       block.experts = load_experts(layer);
       return block;
     }
-    block.gate_up = pack({{find(name(names_.gate), {f, d})}, {find(name(names_.up), {f, d})}});
-    block.down = pack({{find(name(names_.down), {d, f})}});
+    std::vector<MatrixPart> gate_up;
+    for (const std::string& pattern : ffn_patterns()) gate_up.push_back(block_matrix(name(pattern.c_str()), f, d));
+    block.gate_up = pack(gate_up);
+    block.down = pack({block_matrix(name(names_.down), d, f)});
+    if (spec_.ffn == FfnKind::kGelu) {
+      block.up_bias = vector(name(names_.up_bias), f);
+      block.down_bias = vector(name(names_.down_bias), d);
+    }
     return block;
+  }
+
+  // [n, k], or stored the other way round.
+  MatrixPart block_matrix(const std::string& name, int64_t n, int64_t k, int64_t interleaved_head_dim = 0) {
+    if (!names_.transposed) return {find(name, {n, k}), interleaved_head_dim};
+    const auto turned = turn(*find(name, {k, n}));
+    return {&turned->view, interleaved_head_dim, 0, -1, turned};
+  }
+
+  std::shared_ptr<const TurnedMatrix> turn(const TensorView& stored) const {
+    const int64_t n = stored.cols(), k = stored.rows();
+    auto turned = std::make_shared<TurnedMatrix>();
+    turned->view = {.name = stored.name, .dtype = DType::kF32, .shape = {n, k}, .bytes = {}};
+    if (kept_) return turned;  // packed already; only its shape is asked for
+    turned->values.resize(static_cast<size_t>(n * k));
+    turned->view.bytes = std::as_bytes(std::span(turned->values));
+    pool_->parallel_for(k, 16, [&](int64_t begin, int64_t end, int) {
+      std::vector<float> column(static_cast<size_t>(n));
+      for (int64_t i = begin; i < end; ++i) {
+        read_rows(stored, i, i + 1, column.data());
+        for (int64_t row = 0; row < n; ++row)
+          turned->values[static_cast<size_t>(row * k + i)] = column[static_cast<size_t>(row)];
+      }
+    });
+    return turned;
   }
 
   // Expert by expert its parts: a tensor of its own each, or rows of one for all.
@@ -206,10 +259,9 @@ class Loader {
   PackedMatrix load_qkv(int layer) {
     const int64_t d = spec_.d_model, head_dim = interleaved_head_dim();
     const auto name = [&](const char* pattern) { return fmt::format(fmt::runtime(pattern), layer); };
-    if (names_.qkv != nullptr) return pack({{find(name(names_.qkv), {q_rows() + 2 * kv_rows(), d})}});
-    return pack({{find(name(names_.q), {q_rows(), d}), head_dim},
-                 {find(name(names_.k), {kv_rows(), d}), head_dim},
-                 {find(name(names_.v), {kv_rows(), d})}});
+    if (names_.qkv != nullptr) return pack({block_matrix(name(names_.qkv), q_rows() + 2 * kv_rows(), d)});
+    return pack({block_matrix(name(names_.q), q_rows(), d, head_dim),
+                 block_matrix(name(names_.k), kv_rows(), d, head_dim), block_matrix(name(names_.v), kv_rows(), d)});
   }
 
   std::vector<float> load_qkv_bias(int layer) {

@@ -14,7 +14,8 @@
 namespace pent {
 
 struct BlockWeights {
-  std::vector<float> attn_norm;      // [d_model]
+  std::vector<float> attn_norm;       // [d_model]
+  std::vector<float> attn_norm_bias;  // [d_model]; empty: RMSNorm
   kernels::PackedMatrix qkv;         // [(n_heads + 2 n_kv_heads) * head_dim, d_model]: Q, K, V heads in half-form order
   std::vector<float> qkv_bias;       // as the rows of qkv; empty: none
   std::vector<float> q_norm;         // [head_dim], of each query head; empty: none
@@ -22,16 +23,21 @@ struct BlockWeights {
   kernels::PackedMatrix attn_out;    // [d_model, n_heads * head_dim]
   std::vector<float> attn_out_bias;  // [d_model]; empty: none
   std::vector<float> ffn_norm;       // [d_model]
-  kernels::PackedMatrix gate_up;     // [2 * ffn_dim, d_model]: gate, then up
+  std::vector<float> ffn_norm_bias;  // [d_model]; empty: RMSNorm
+  kernels::PackedMatrix gate_up;     // [2 * ffn_dim, d_model]: gate, then up; kGelu: [ffn_dim, d_model], up alone
+  std::vector<float> up_bias;        // [ffn_dim]; kGelu's, as the next
   kernels::PackedMatrix down;        // [d_model, ffn_dim]
+  std::vector<float> down_bias;      // [d_model]
   ExpertWeights experts;             // instead of gate_up and down where spec.has_experts(layer)
 };
 
 struct ModelWeights {
   std::shared_ptr<WeightSource> source;   // keeps the embedding's file mapped
   const TensorView* embedding = nullptr;  // [vocab_size, d_model], rows looked up where they are stored
+  const TensorView* positions = nullptr;  // [max_positions, d_model], likewise; null: none are learned
   std::vector<BlockWeights> blocks;
   std::vector<float> final_norm;                  // [d_model]
+  std::vector<float> final_norm_bias;             // [d_model]; empty: RMSNorm
   kernels::PackedMatrix head;                     // [vocab_size, d_model]
   std::shared_ptr<const MappedFile> packed_file;  // where the matrices are mapped from; null: packed in memory
 

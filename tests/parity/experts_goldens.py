@@ -8,11 +8,11 @@ import numpy
 import torch
 from safetensors.torch import save_file
 
-import tiny_models
 from common import GOLDEN
 from experts_reference import Experts
 from tiny_goldens import sequences, write_logits
-from tiny_models import EOS, EOT, MASK, VOCAB, dump, random_tensors, write_tokenizer
+from tiny_models import random_tensors
+from tiny_vocabulary import EOS, EOT, MASK, VOCAB, dump, write_tokenizer
 
 QWEN = {"hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
         "head_dim": 12, "vocab_size": VOCAB, "max_position_embeddings": 128, "rope_theta": 10000.0, "rms_norm_eps": 1e-6,
@@ -37,6 +37,7 @@ LLADA2 = {"architectures": ["LLaDA2MoeModelLM"], "model_type": "llada2_moe", "hi
           "score_function": "sigmoid", "router_dtype": "fp32", "norm_topk_prob": True, "hidden_act": "silu",
           "moe_router_enable_expert_bias": True, "block_size": 8, "mask_token_id": MASK, "eos_token_id": EOS,
           "pad_token_id": EOS}
+LLADA22 = LLADA2 | {"expert_capacity": 4}  # n_group and topk_group are still in the file, and without meaning
 
 
 def save(name, config, shapes, seed):
@@ -130,6 +131,6 @@ def make():
         keys = {k: config[k] for k in QWEN}
         directory = save(name, config, qwen_shapes(keys | {"eos_token_id": EOS}), seed)
         write_logits(name, qwen_logits(directory, sees), sequences(seed, masked=name != "tiny-qwen3-moe"))
-    for name, config, seed in [("tiny-llada-moe", LLADA_MOE, 44), ("tiny-llada2", LLADA2, 45)]:
-        directory = save(name, config, block_shapes(config, name == "tiny-llada2"), seed)
+    for name, config, seed in [("tiny-llada-moe", LLADA_MOE, 44), ("tiny-llada2", LLADA2, 45), ("tiny-llada22", LLADA22, 46)]:
+        directory = save(name, config, block_shapes(config, name != "tiny-llada-moe"), seed)
         write_logits(name, Experts(directory).logits, sequences(seed, masked=True))

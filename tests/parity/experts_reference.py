@@ -1,6 +1,7 @@
 """Networks with a mixture of experts in plain torch, written from descriptions of the published models: LLaDA-MoE (OLMoE's
 block, all probabilities kept as they are) and LLaDA2 (Ling 2.0's block: fused Q, K, V, partial RoPE, DeepSeek-V3's group-limited
-sigmoid router, a shared expert). Every row is sent through its experts by itself."""
+sigmoid router, a shared expert; or, with expert_capacity, LLaDA2.2's pool of experts for each block). Every row is sent through
+its experts by itself."""
 
 import json
 import pathlib
@@ -58,7 +59,19 @@ class Experts:
         gate, up = self.weight(name + "gate_proj"), self.weight(name + "up_proj")
         return (torch.nn.functional.silu(x @ gate.T) * (x @ up.T)) @ self.weight(name + "down_proj").T
 
-    def route(self, logits, bias):
+    def pools(self, x, name):
+        """[rows, experts]: which experts each row's block admits. All without expert_capacity."""
+        admitted = torch.ones(len(x), self.config["num_experts"], dtype=torch.bool)
+        if "expert_capacity" in self.config:
+            ranked = (x @ self.weight(name + "gate").T).sigmoid() + self.weights[name + "gate.expert_bias"]
+            size = self.config["block_size"]
+            for first in range(0, len(x), size):
+                chosen = ranked[first:first + size].amax(0).topk(self.config["expert_capacity"]).indices
+                admitted[first:first + size] = False
+                admitted[first:first + size, chosen] = True
+        return admitted
+
+    def route(self, logits, bias, admitted):
         """One row's chosen experts and their weights."""
         c = self.config
         if not self.ling:
@@ -66,10 +79,12 @@ class Experts:
             return chosen, weights
         scores = logits.sigmoid()
         ranked = scores + bias
-        groups = ranked.view(c["n_group"], -1)
-        kept = groups.topk(2, -1).values.sum(-1).topk(c["topk_group"]).indices
-        allowed = torch.zeros_like(groups, dtype=torch.bool)
-        allowed[kept] = True
+        allowed = admitted
+        if "expert_capacity" not in c:
+            groups = ranked.view(c["n_group"], -1)
+            kept = groups.topk(2, -1).values.sum(-1).topk(c["topk_group"]).indices
+            allowed = torch.zeros_like(groups, dtype=torch.bool)
+            allowed[kept] = True
         chosen = ranked.masked_fill(~allowed.view(-1), float("-inf")).topk(c["num_experts_per_tok"]).indices
         weights = scores[chosen]
         return chosen, weights / (weights.sum() + 1e-20) * c["routed_scaling_factor"]
@@ -80,8 +95,8 @@ class Experts:
         if is_dense:
             return self.ffn(x, name)
         rows = []
-        for row in x:
-            chosen, weights = self.route(self.weight(name + "gate") @ row, self.weights.get(name + "gate.expert_bias"))
+        for row, admitted in zip(x, self.pools(x, name)):
+            chosen, weights = self.route(self.weight(name + "gate") @ row, self.weights.get(name + "gate.expert_bias"), admitted)
             rows.append(sum(w * self.ffn(row, f"{name}experts.{e}.") for e, w in zip(chosen.tolist(), weights)))
         out = torch.stack(rows)
         return out + self.ffn(x, name + "shared_experts.") if self.ling else out

@@ -1,6 +1,7 @@
 """Tiny random checkpoints of published families (tests/golden/tiny-NAME), in the published naming and config form, and what
-transformers' classes make of them: Llama, Qwen2 and Qwen3 themselves; Dream, Open-dCoder, SDAR and Fast-dLLM v2 as the class
-they descend from with an additive 4-D mask (full or block-causal) and, for decoding, their papers' loops written anew.
+transformers' classes make of them: Llama, Qwen2, Qwen3 and GPT-2 themselves; Dream, Open-dCoder, DiffuLLaMA, DiffuGPT, Tiny-A2D,
+SDAR and Fast-dLLM v2 as the class they descend from with an additive 4-D mask (full or block-causal) and, for decoding, the
+papers' loops of the last two written anew.
 Run by `script/parity families`; needs requirements-families.txt."""
 
 import json
@@ -10,7 +11,8 @@ import numpy
 import torch
 from safetensors.numpy import save_file as save_numpy
 from safetensors.torch import save_file
-from transformers import (LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
+from transformers import (GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM,
+                          Qwen3Config, Qwen3ForCausalLM)
 
 from tiny_vocabulary import BOS, EOS, MASK, SPECIAL, VOCAB, dump, write_tokenizer
 
@@ -24,6 +26,9 @@ LLAMA3 = {"rope_type": "llama3", "factor": 4.0, "low_freq_factor": 1.0, "high_fr
           "original_max_position_embeddings": 64}
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}
 LINEAR = {"rope_type": "linear", "factor": 2.5}
+GPT2 = dict(n_embd=32, n_layer=2, n_head=4, n_positions=128, vocab_size=VOCAB, layer_norm_epsilon=1e-5,
+            activation_function="gelu_new", bos_token_id=EOS, eos_token_id=EOS)
+A2D = {"mask_token_id": MASK}
 
 # name: (config class, model class, overrides, seed, storage, attention, published architecture, model_type, extra keys)
 FAMILIES = {
@@ -43,36 +48,64 @@ FAMILIES = {
                   {"block_size": 4, "mask_token_id": MASK, "fuse_cross_entropy": True}),
     "tiny-fast-dllm-v2": (Qwen2Config, Qwen2ForCausalLM, {}, 108, torch.bfloat16, 16, "Fast_dLLM_QwenForCausalLM",
                           "Fast_dLLM_Qwen", {"bd_size": 16, "conplemenrary_mask": True, "mask_token_id": MASK}),
+    "tiny-diffullama": (LlamaConfig, LlamaForCausalLM, dict(num_key_value_heads=4, rms_norm_eps=1e-5), 109, torch.float16,
+                        "full", "LlamaForCausalLM", "llama", {"mask_token_id": MASK}),
+    "tiny-a2d-llama": (LlamaConfig, LlamaForCausalLM, dict(tie_word_embeddings=True), 110, torch.bfloat16, 8,
+                       "A2DLlamaLMHeadModel", "a2d-llama", A2D | {"block_size": 8}),
+    "tiny-a2d-qwen2": (Qwen2Config, Qwen2ForCausalLM, dict(tie_word_embeddings=True), 111, torch.bfloat16, "full",
+                       "A2DQwen2LMHeadModel", "a2d-qwen2", A2D),
+    "tiny-a2d-qwen3": (Qwen3Config, Qwen3ForCausalLM, dict(head_dim=12), 112, torch.bfloat16, "full",
+                       "A2DQwen3LMHeadModel", "a2d-qwen3", A2D),
+    "tiny-gpt2": (GPT2Config, GPT2LMHeadModel, dict(n_head=2, n_inner=80), 113, torch.float32, "causal",
+                  "GPT2LMHeadModel", "gpt2", {}),
+    "tiny-diffugpt": (GPT2Config, GPT2LMHeadModel, {}, 114, torch.float16, "full", None, "gpt2",
+                      {"vocab_size": MASK, "mask_token_id": MASK}),  # the trainer leaves GPT-2's config as it is
 }
+
+
+def published_name(name, key):
+    """What the family's own files call a tensor of transformers' GPT-2: without a prefix, or in DiffuGPT's wrapper."""
+    if name == "tiny-gpt2":
+        return key.removeprefix("transformer.")
+    if name == "tiny-diffugpt":
+        return key.replace("transformer.wte.", "embed_tokens.").replace("transformer.", "denoise_model.")
+    return key
 
 
 def make(name):
     config_class, model_class, overrides, seed, dtype, _, architecture, model_type, extra = FAMILIES[name]
-    config = config_class(**{**SMALL, **overrides})
+    small = GPT2 | {"attn_implementation": "eager"} if config_class is GPT2Config else SMALL
+    config = config_class(**{**small, **overrides})
     model = model_class(config)
     generator = numpy.random.Generator(numpy.random.PCG64(seed))
     tensors = {}
     for key, value in sorted(model.state_dict().items()):
         if key == "lm_head.weight" and config.tie_word_embeddings:
             continue
-        if key.endswith("norm.weight"):
+        if key.endswith(("norm.weight", "ln_1.weight", "ln_2.weight", "ln_f.weight")):
             centre, deviation = 1.0, 0.1
         elif value.dim() == 1:  # biases large enough to matter
             centre, deviation = 0.0, 0.5
         else:
-            centre, deviation = 0.0, 1.0 if "embed" in key else 2.5 * value.shape[1] ** -0.5
+            fan_in = value.shape["c_" not in key]  # GPT-2's Conv1D is [in, out]
+            centre, deviation = 0.0, 1.0 if "embed" in key or "wte" in key or "wpe" in key else 2.5 * fan_in ** -0.5
         values = generator.standard_normal(tuple(value.shape)) * deviation + centre
         tensors[key] = torch.tensor(values, dtype=torch.float64).to(dtype)
     if "mask_token_id" in extra and not config.tie_word_embeddings:
         tensors["model.embed_tokens.weight"][MASK] *= 0.0625  # masked cells must depend on where they stand
     directory = GOLDEN / name
     directory.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
+    save_file({published_name(name, k): v for k, v in tensors.items()}, directory / "model.safetensors",
+              metadata={"format": "pt"})
     (directory / "model.safetensors").chmod(0o644)
     published = {k: v for k, v in config.to_diff_dict().items() if k not in ("transformers_version", "_attn_implementation_autoset")}
-    published |= {k: SMALL[k] for k in SMALL if k != "attn_implementation"} | overrides
+    published |= {k: small[k] for k in small if k != "attn_implementation"} | overrides
     published |= {"architectures": [architecture], "model_type": model_type, "hidden_act": "silu",
                   "torch_dtype": str(dtype).split(".")[1], **extra}
+    if model_type == "gpt2":
+        del published["hidden_act"]
+    if architecture is None:
+        del published["architectures"]
     dump(directory / "config.json", published)
     write_tokenizer(directory)
     missing = model.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=False).missing_keys
@@ -94,6 +127,10 @@ def mask_of(attention, n):
 
 
 def forward(model, attention):
+    if isinstance(model, GPT2LMHeadModel) and attention == "full":
+        for block in model.transformer.h:
+            block.attn.bias.fill_(True)  # the class's own causal mask, which some versions apply beside the 4-D one
+
     @torch.no_grad()
     def logits(tokens):
         n = len(tokens)

@@ -63,6 +63,24 @@ float rmsnorm(const float* x, const float* weight, int64_t n, float eps, float* 
   return mean;
 }
 
+float layernorm(const float* x, const float* weight, const float* bias, int64_t n, float eps, float* out) {
+  __m256 sums = _mm256_setzero_ps();
+  for (int64_t i = 0; i < n; i += 8) sums = _mm256_add_ps(sums, load_part(x + i, n - i));
+  const __m256 mean = _mm256_set1_ps(fold_sum(sums) / float(n));
+  __m256 squares = _mm256_setzero_ps();
+  for (int64_t i = 0; i < n; i += 8) {
+    const __m256 centred = keep_part(_mm256_sub_ps(load_part(x + i, n - i), mean), n - i);
+    squares = _mm256_fmadd_ps(centred, centred, squares);
+  }
+  const float variance = fold_sum(squares) / float(n);
+  const __m256 factor = _mm256_set1_ps(1.0f / sqrtf(variance + eps));
+  for (int64_t i = 0; i < n; i += 8) {
+    const __m256 scaled = _mm256_mul_ps(_mm256_sub_ps(load_part(x + i, n - i), mean), factor);
+    store_part(out + i, n - i, _mm256_fmadd_ps(scaled, load_part(weight + i, n - i), load_part(bias + i, n - i)));
+  }
+  return variance;
+}
+
 void rope(float* x, int64_t heads, int64_t half, const float* cosines, const float* sines) {
   for (int64_t head = 0; head < heads; ++head) {
     float* first = x + head * 2 * half;
@@ -82,6 +100,15 @@ void silu_mul(const float* gate, const float* up, int64_t n, float* out) {
     const __m256 g = load_part(gate + i, n - i), u = load_part(up + i, n - i);
     const __m256 e = exp_ps(_mm256_sub_ps(_mm256_setzero_ps(), g));
     store_part(out + i, n - i, _mm256_mul_ps(_mm256_div_ps(g, _mm256_add_ps(_mm256_set1_ps(1.0f), e)), u));
+  }
+}
+
+void gelu(const float* x, int64_t n, float* out) {
+  for (int64_t i = 0; i < n; i += 8) {
+    const __m256 value = load_part(x + i, n - i), square = _mm256_mul_ps(value, value);
+    const __m256 cubic = _mm256_fmadd_ps(_mm256_mul_ps(_mm256_set1_ps(0.044715f), square), value, value);
+    const __m256 e = exp_ps(_mm256_mul_ps(_mm256_set1_ps(-1.5957691216f), cubic));
+    store_part(out + i, n - i, _mm256_div_ps(value, _mm256_add_ps(_mm256_set1_ps(1.0f), e)));
   }
 }
 
@@ -293,8 +320,10 @@ const KernelSet kKernels = {
     .matmul_q4 = matmul_q4,
     .quantize_row = quantize_row,
     .rmsnorm = rmsnorm,
+    .layernorm = layernorm,
     .rope = rope,
     .silu_mul = silu_mul,
+    .gelu = gelu,
     .attention_scores = attention_scores,
     .softmax_exp = softmax_exp,
     .attention_values = attention_values,

@@ -79,6 +79,27 @@ float rmsnorm(const float* x, const float* weight, int64_t n, float eps, float* 
   return mean;
 }
 
+float layernorm(const float* x, const float* weight, const float* bias, int64_t n, float eps, float* out) {
+  __m512 sums = _mm512_setzero_ps();
+  for (int64_t i = 0; i < n; i += 16) sums = _mm512_add_ps(sums, _mm512_maskz_loadu_ps(lanes(n - i), x + i));
+  const __m512 mean = _mm512_set1_ps(_mm512_reduce_add_ps(sums) / float(n));
+  __m512 squares = _mm512_setzero_ps();
+  for (int64_t i = 0; i < n; i += 16) {
+    const __mmask16 mask = lanes(n - i);
+    const __m512 centred = _mm512_maskz_sub_ps(mask, _mm512_maskz_loadu_ps(mask, x + i), mean);
+    squares = _mm512_fmadd_ps(centred, centred, squares);
+  }
+  const float variance = _mm512_reduce_add_ps(squares) / float(n);
+  const __m512 factor = _mm512_set1_ps(1.0f / sqrtf(variance + eps));
+  for (int64_t i = 0; i < n; i += 16) {
+    const __mmask16 mask = lanes(n - i);
+    const __m512 scaled = _mm512_mul_ps(_mm512_sub_ps(_mm512_maskz_loadu_ps(mask, x + i), mean), factor);
+    const __m512 w = _mm512_maskz_loadu_ps(mask, weight + i), b = _mm512_maskz_loadu_ps(mask, bias + i);
+    _mm512_mask_storeu_ps(out + i, mask, _mm512_fmadd_ps(scaled, w, b));
+  }
+  return variance;
+}
+
 void rope(float* x, int64_t heads, int64_t half, const float* cosines, const float* sines) {
   for (int64_t head = 0; head < heads; ++head) {
     float* first = x + head * 2 * half;
@@ -100,6 +121,17 @@ void silu_mul(const float* gate, const float* up, int64_t n, float* out) {
     const __m512 g = _mm512_maskz_loadu_ps(mask, gate + i), u = _mm512_maskz_loadu_ps(mask, up + i);
     const __m512 e = exp_ps(_mm512_sub_ps(_mm512_setzero_ps(), g));
     _mm512_mask_storeu_ps(out + i, mask, _mm512_mul_ps(_mm512_div_ps(g, _mm512_add_ps(one, e)), u));
+  }
+}
+
+void gelu(const float* x, int64_t n, float* out) {
+  const __m512 one = _mm512_set1_ps(1.0f);
+  for (int64_t i = 0; i < n; i += 16) {
+    const __mmask16 mask = lanes(n - i);
+    const __m512 value = _mm512_maskz_loadu_ps(mask, x + i), square = _mm512_mul_ps(value, value);
+    const __m512 cubic = _mm512_fmadd_ps(_mm512_mul_ps(_mm512_set1_ps(0.044715f), square), value, value);
+    const __m512 e = exp_ps(_mm512_mul_ps(_mm512_set1_ps(-1.5957691216f), cubic));
+    _mm512_mask_storeu_ps(out + i, mask, _mm512_div_ps(value, _mm512_add_ps(one, e)));
   }
 }
 
@@ -338,8 +370,10 @@ constexpr KernelSet kKernels = {
     .matmul_q4 = matmul_q4,
     .quantize_row = quantize_row,
     .rmsnorm = rmsnorm,
+    .layernorm = layernorm,
     .rope = rope,
     .silu_mul = silu_mul,
+    .gelu = gelu,
     .attention_scores = attention_scores,
     .softmax_exp = softmax_exp,
     .attention_values = attention_values,

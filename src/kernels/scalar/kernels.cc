@@ -125,6 +125,17 @@ float rmsnorm(const float* x, const float* weight, int64_t n, float eps, float* 
   return mean;
 }
 
+float layernorm(const float* x, const float* weight, const float* bias, int64_t n, float eps, float* out) {
+  float sum = 0, squares = 0;
+  for (int64_t i = 0; i < n; ++i) sum += x[i];
+  const float mean = sum / static_cast<float>(n);
+  for (int64_t i = 0; i < n; ++i) squares += (x[i] - mean) * (x[i] - mean);
+  const float variance = squares / static_cast<float>(n);
+  const float factor = 1.0f / sqrtf(variance + eps);
+  for (int64_t i = 0; i < n; ++i) out[i] = (x[i] - mean) * factor * weight[i] + bias[i];
+  return variance;
+}
+
 void rope(float* x, int64_t heads, int64_t half, const float* cosines, const float* sines) {
   for (int64_t head = 0; head < heads; ++head) {
     float* first = x + head * 2 * half;
@@ -139,6 +150,13 @@ void rope(float* x, int64_t heads, int64_t half, const float* cosines, const flo
 
 void silu_mul(const float* gate, const float* up, int64_t n, float* out) {
   for (int64_t i = 0; i < n; ++i) out[i] = gate[i] / (1.0f + expf(-gate[i])) * up[i];
+}
+
+void gelu(const float* x, int64_t n, float* out) {
+  for (int64_t i = 0; i < n; ++i) {
+    const float twice = 1.5957691216f * (x[i] + 0.044715f * x[i] * x[i] * x[i]);
+    out[i] = x[i] / (1.0f + expf(-twice));
+  }
 }
 
 void attention_scores(const float* const* queries, int64_t rows, const float* keys, int64_t head_dim, int64_t begin,
@@ -252,8 +270,10 @@ const KernelSet kKernels = {
     .matmul_q4 = matmul_q4,
     .quantize_row = quantize_row,
     .rmsnorm = rmsnorm,
+    .layernorm = layernorm,
     .rope = rope,
     .silu_mul = silu_mul,
+    .gelu = gelu,
     .attention_scores = attention_scores,
     .softmax_exp = softmax_exp,
     .attention_values = attention_values,

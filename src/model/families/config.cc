@@ -132,6 +132,18 @@ int32_t find_mask_id(const ModelFiles& files, std::string_view text) {
   return -1;
 }
 
+int32_t find_mask_id(const ModelFiles& files) {
+  std::string text;
+  if (files.tokenizer_config.is_object()) {
+    const auto found = files.tokenizer_config.find("mask_token");  // "[MASK]" or {"content": "[MASK]", …}
+    const std::string where = files.where + "/tokenizer_config.json";
+    if (found != files.tokenizer_config.end() && found->is_string()) text = found->get<std::string>();
+    if (found != files.tokenizer_config.end() && found->is_object())
+      text = get_string(*found, "content", where).value_or("");
+  }
+  return find_mask_id(files, text);
+}
+
 void require_mask(const ModelSpec& spec, const ModelFiles& files) {
   if (spec.mask_id >= 0) return;
   throw error(ErrorKind::kCorrupt, "{}: the required key '{}' is missing, and the tokenizer has no mask token",
@@ -180,6 +192,17 @@ void check_rope_scaling(const ModelSpec& spec, const Refuse& refuse) {
     refuse(fmt::format("RoPE scaling: {} divisors for {} channels", scaling.divisors.size(), spec.rotated_dim()));
 }
 
+template <typename Refuse>
+void check_rope(const ModelSpec& spec, const Refuse& refuse) {
+  if (spec.head_dim % 2 != 0) refuse(fmt::format("head dimension {} is odd; RoPE needs pairs", spec.head_dim));
+  if (spec.rotated_dim() % 2 != 0 || spec.rotated_dim() > spec.head_dim)
+    refuse(fmt::format("RoPE turns {} of a head's {} channels; it needs pairs of them", spec.rotated_dim(),
+                       spec.head_dim));
+  check_rope_scaling(spec, refuse);
+  if (!std::isfinite(spec.rope_theta) || spec.rope_theta <= 1)
+    refuse(fmt::format("RoPE base {} is not above 1", spec.rope_theta));
+}
+
 }  // namespace
 
 void check_spec(const ModelSpec& spec, const std::string& where) {
@@ -191,19 +214,12 @@ void check_spec(const ModelSpec& spec, const std::string& where) {
   if (spec.n_heads % spec.n_kv_heads != 0) {
     refuse(fmt::format("{} attention heads cannot share {} key/value heads", spec.n_heads, spec.n_kv_heads));
   }
-  if (spec.head_dim % 2 != 0) refuse(fmt::format("head dimension {} is odd; RoPE needs pairs", spec.head_dim));
-  if (spec.rotated_dim() % 2 != 0 || spec.rotated_dim() > spec.head_dim)
-    refuse(fmt::format("RoPE turns {} of a head's {} channels; it needs pairs of them", spec.rotated_dim(),
-                       spec.head_dim));
+  if (!spec.learned_positions) check_rope(spec, refuse);
   if (spec.attention == AttentionKind::kBlockCausal && spec.block_size < 1)
     refuse("block-causal attention without a block size");
-  check_rope_scaling(spec, refuse);
   check_experts(spec, where);
-  if (!std::isfinite(spec.rope_theta) || spec.rope_theta <= 1)
-    refuse(fmt::format("RoPE base {} is not above 1", spec.rope_theta));
-  if (!std::isfinite(spec.rms_eps) || spec.rms_eps < 0 || spec.rms_eps > 1) {
-    refuse(fmt::format("RMSNorm epsilon {} is not in [0, 1]", spec.rms_eps));
-  }
+  if (!std::isfinite(spec.rms_eps) || spec.rms_eps < 0 || spec.rms_eps > 1)
+    refuse(fmt::format("the norms' epsilon {} is not in [0, 1]", spec.rms_eps));
   const auto check_token = [&](const char* what, int32_t token) {
     if (token >= spec.vocab_size) {
       refuse(fmt::format("{} id {} is not in the vocabulary of {}", what, token, spec.vocab_size));

@@ -72,7 +72,6 @@ void read_llada2_keys(const ModelFiles& files, ModelSpec& spec) {
   config.require_text("score_function", "sigmoid");
   config.require_flag("norm_head", false);
   config.require_flag("use_bias", false);
-  config.require_absent("expert_capacity");  // LLaDA2.2's routing of whole blocks (spec 23 §3.1)
   MoeSpec& moe = spec.moe;
   moe.n_experts = config.size("num_experts");
   moe.top_k = config.size("num_experts_per_tok");
@@ -85,6 +84,8 @@ void read_llada2_keys(const ModelFiles& files, ModelSpec& spec) {
   moe.scale = static_cast<float>(config.number("routed_scaling_factor", 1));
   moe.n_groups = config.size("n_group", 1);
   moe.top_groups = config.size("topk_group", 1);
+  moe.block_pool = count_or_zero(config, "expert_capacity");  // LLaDA2.2: in place of groups (spec 23 §3.1)
+  if (moe.block_pool > 0) moe.n_groups = moe.top_groups = 1;
   first_layers_are_dense(count_or_zero(config, "first_k_dense_replace"), spec);
 }
 
@@ -144,6 +145,7 @@ void write_expert_keys(const ModelSpec& spec, Json& config) {
   config["num_shared_experts"] = moe.shared_dim / moe.expert_dim;
   config["moe_router_enable_expert_bias"] = moe.expert_bias;
   config["routed_scaling_factor"] = moe.scale;
+  if (moe.block_pool > 0) config["expert_capacity"] = moe.block_pool;
   config["n_group"] = moe.n_groups;
   config["topk_group"] = moe.top_groups;
   config["first_k_dense_replace"] = moe.dense_layers.size();
@@ -154,6 +156,9 @@ void write_expert_keys(const ModelSpec& spec, Json& config) {
 void write_gguf_experts(const ModelSpec& spec, const std::string& arch, GgufPairs& pairs) {
   const MoeSpec& moe = spec.moe;
   if (moe.n_experts == 0) return;
+  if (moe.block_pool > 0)
+    throw error(ErrorKind::kUnsupported,
+                "GGUF has no key that says that experts are chosen by block (expert_capacity)");
   const auto size = [&](const char* key, int value) {
     pairs.emplace_back(arch + "." + key, static_cast<uint32_t>(value));
   };
@@ -188,6 +193,10 @@ void check_experts(const ModelSpec& spec, const std::string& where) {
   if (moe.n_groups > 1 && group < 2) refuse("groups of a single expert; a group is judged by its two best");
   if (moe.top_k > moe.top_groups * group)
     refuse(fmt::format("{} experts a row, of {} that can be chosen", moe.top_k, moe.top_groups * group));
+  if (moe.block_pool != 0 && (moe.block_pool < moe.top_k || moe.block_pool > moe.n_experts))
+    refuse(fmt::format("a pool of {} experts (expert_capacity) for rows that choose {} of {}", moe.block_pool,
+                       moe.top_k, moe.n_experts));
+  if (moe.block_pool > 0 && spec.block_size < 1) refuse("experts chosen by block, without a block size");
   if (!std::isfinite(moe.scale)) refuse(fmt::format("the experts' scaling factor is {}", moe.scale));
   if (static_cast<int>(moe.dense_layers.size()) > spec.n_layers ||
       (!moe.dense_layers.empty() && moe.dense_layers.back() >= spec.n_layers))

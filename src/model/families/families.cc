@@ -16,10 +16,14 @@ std::string architecture_text(const ModelFiles& files) {
 }  // namespace
 
 std::span<const Family> families() {
-  static const Family table[] = {kLladaFamily,      kDreamFamily,   kSdarFamily,     kFastDllmV2Family,
+  static const Family table[] = {kLladaFamily,      kDreamFamily,    kSdarFamily,     kFastDllmV2Family,
                                  kOpenDcoderFamily,  // before qwen2, whose architecture it names
-                                 kLlamaFamily,      kQwen2Family,   kQwen3Family,    kQwen3MoeFamily,
-                                 kRnd1Family,       kSdarMoeFamily, kLladaMoeFamily, kLlada2Family};
+                                 kDiffuLlamaFamily,  // before llama
+                                 kLlamaFamily,      kQwen2Family,    kQwen3Family,    kQwen3MoeFamily,
+                                 kRnd1Family,       kSdarMoeFamily,  kLladaMoeFamily, kLlada2Family,
+                                 kA2dLlamaFamily,   kA2dQwen2Family, kA2dQwen3Family,
+                                 kDiffuGptFamily,  // before gpt2
+                                 kGpt2Family};
   return table;
 }
 
@@ -56,7 +60,9 @@ const TensorNames& gguf_names(const ModelSpec& spec) {
 }
 
 const TensorNames& tensor_names(const ModelFiles& files, const ModelSpec& spec) {
-  return files.gguf ? gguf_names(spec) : hugging_face_names(spec);
+  if (files.gguf) return gguf_names(spec);
+  const Family& family = family_of(spec);
+  return family.names_in == nullptr ? *family.names : family.names_in(files);
 }
 
 ModelSpec read_spec(const ModelFiles& files) { return find_family(files).read_spec(files); }

@@ -51,6 +51,13 @@ struct TensorNames {
   const char* qkv = nullptr;  // instead of q, k and v: their rows below one another
   const char* qkv_bias = nullptr;
   ExpertNames experts = {};
+  const char* positions = nullptr;        // [max_positions, d_model]; if spec.learned_positions
+  const char* final_norm_bias = nullptr;  // [d_model], as the next two; if spec.layer_norm
+  const char* attn_norm_bias = nullptr;
+  const char* ffn_norm_bias = nullptr;
+  const char* up_bias = nullptr;    // [ffn_dim]; if spec.ffn is kGelu
+  const char* down_bias = nullptr;  // [d_model]
+  bool transposed = false;          // the blocks' matrices are stored [in, out], as GPT-2's Conv1D has them
 };
 
 struct Family {
@@ -65,6 +72,8 @@ struct Family {
   ModelSpec (*read_spec)(const ModelFiles& files);
   // What its logits were compared with, full, from kept keys and values and in ragged batches (tests/unit/parity); null: nothing.
   const char* proof = nullptr;
+  // Which naming these files have, of several that were published; null: `names`.
+  const TensorNames& (*names_in)(const ModelFiles& files) = nullptr;
 };
 
 // In the order in which they are tried.
@@ -82,6 +91,12 @@ const TensorNames& tensor_names(const ModelFiles& files, const ModelSpec& spec);
 const TensorNames& hugging_face_names(const ModelSpec& spec);  // of spec.family
 const TensorNames& gguf_names(const ModelSpec& spec);          // of spec.family; throws kUnsupported if there are none
 
+extern const Family kA2dLlamaFamily;
+extern const Family kA2dQwen2Family;
+extern const Family kA2dQwen3Family;
+extern const Family kDiffuGptFamily;
+extern const Family kDiffuLlamaFamily;
+extern const Family kGpt2Family;
 extern const Family kLladaFamily;
 extern const Family kLlamaFamily;
 extern const Family kDreamFamily;

@@ -67,7 +67,9 @@ ModelSpec read_gguf_spec(const ModelFiles& files, const std::string& arch, Atten
   if (embedding == nullptr) throw error(ErrorKind::kCorrupt, "{}: tensor 'token_embd.weight' is missing", files.where);
   spec.vocab_size = checked_size(embedding->rows(), "rows of token_embd.weight", files.where);
   spec.tied_head = gguf.find("output.weight") == nullptr;
-  spec.rms_eps = static_cast<float>(gguf.get_number(arch + ".attention.layer_norm_rms_epsilon").value_or(1e-5));
+  const std::string epsilon = arch + ".attention.layer_norm_";  // … of RMSNorm, or of LayerNorm
+  spec.rms_eps = static_cast<float>(
+      gguf.get_number(epsilon + "rms_epsilon").value_or(gguf.get_number(epsilon + "epsilon").value_or(1e-5)));
   spec.rope_theta = gguf.get_number(arch + ".rope.freq_base").value_or(10000);
   const auto unsupported = [&](const std::string& key, const std::string& value) {
     throw error(ErrorKind::kUnsupported, "{}: '{}' is {}, which is not supported", files.where, key, value);
@@ -136,6 +138,12 @@ constexpr TensorNames in_gguf(bool interleaved_rope, bool fused = false) {
                   .shared_up = "blk.{}.ffn_up_shexp.weight",
                   .shared_down = "blk.{}.ffn_down_shexp.weight",
                   .stacked = true},
+      .positions = "position_embd.weight",
+      .final_norm_bias = "output_norm.bias",
+      .attn_norm_bias = "blk.{}.attn_norm.bias",
+      .ffn_norm_bias = "blk.{}.ffn_norm.bias",
+      .up_bias = "blk.{}.ffn_up.bias",
+      .down_bias = "blk.{}.ffn_down.bias",
   };
 }
 

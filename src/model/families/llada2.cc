@@ -1,5 +1,6 @@
 // LLaDA2.0 and 2.1, mini and flash (spec 10 §3): Ling 2.0's block seen block by block. One matrix for Q, K and V, normed heads of
 // which half the channels turn, sigmoid scores limited to the best groups of experts, a shared expert, a dense first layer.
+// LLaDA2.2 has a pool of experts for each block in place of the groups (spec 23 §3.1).
 #include "base/error.h"
 #include "model/families/config.h"
 #include "model/families/family.h"
@@ -74,7 +75,7 @@ const TensorNames kNames = hugging_face();
 
 const Family kLlada2Family = {
     .name = "llada2",
-    .summary = "LLaDA2.0, 2.1 mini and flash: block diffusion with a mixture of experts",
+    .summary = "LLaDA2.0, 2.1, 2.2, mini and flash: block diffusion with a mixture of experts",
     .architecture = "LLaDA2MoeModelLM",
     .model_type = "llada2_moe",
     .gguf = "llada2",
@@ -82,7 +83,7 @@ const Family kLlada2Family = {
     .gguf_names = &kGgufFusedNames,  // as third parties' converters write; llama.cpp has no such architecture yet
     .matches = matches,
     .read_spec = read,
-    .proof = "a torch net written from the spec (tiny-llada2)",
+    .proof = "a torch net written from the spec (tiny-llada2, tiny-llada22)",
 };
 
 }  // namespace pent

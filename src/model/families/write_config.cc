@@ -89,10 +89,28 @@ Json llama_config(const ModelSpec& spec) {
   return config;
 }
 
+Json gpt2_config(const ModelSpec& spec) {
+  Json config = {{"architectures", {family_of(spec).architecture}},
+                 {"model_type", family_of(spec).model_type},
+                 {"vocab_size", spec.vocab_size},
+                 {"n_embd", spec.d_model},
+                 {"n_layer", spec.n_layers},
+                 {"n_head", spec.n_heads},
+                 {"n_inner", spec.ffn_dim},
+                 {"n_positions", spec.max_positions},
+                 {"layer_norm_epsilon", shortest_decimal(spec.rms_eps)},
+                 {"activation_function", "gelu_new"},
+                 {"tie_word_embeddings", spec.tied_head}};
+  if (spec.is_diffusion()) config["mask_token_id"] = spec.mask_id;
+  return config;
+}
+
 }  // namespace
 
 Json to_config(const ModelSpec& spec) {
-  Json config = spec.family == kLladaFamily.name ? llada_config(spec) : llama_config(spec);
+  Json config = spec.family == kLladaFamily.name ? llada_config(spec)
+                : spec.learned_positions         ? gpt2_config(spec)
+                                                 : llama_config(spec);
   if (spec.bos_id >= 0) config["bos_token_id"] = spec.bos_id;
   if (spec.pad_id >= 0) config["pad_token_id"] = spec.pad_id;
   if (spec.stop_ids.size() > 1)
@@ -117,10 +135,13 @@ GgufPairs to_gguf_metadata(const ModelSpec& spec) {
   size("attention.head_count_kv", spec.n_kv_heads);
   size("attention.key_length", spec.head_dim);
   size("attention.value_length", spec.head_dim);
-  size("rope.dimension_count", spec.rotated_dim());
   size("vocab_size", spec.vocab_size);
-  pairs.emplace_back(arch + ".rope.freq_base", static_cast<float>(spec.rope_theta));
-  pairs.emplace_back(arch + ".attention.layer_norm_rms_epsilon", spec.rms_eps);
+  if (!spec.learned_positions) {
+    size("rope.dimension_count", spec.rotated_dim());
+    pairs.emplace_back(arch + ".rope.freq_base", static_cast<float>(spec.rope_theta));
+  }
+  pairs.emplace_back(arch + (spec.layer_norm ? ".attention.layer_norm_epsilon" : ".attention.layer_norm_rms_epsilon"),
+                     spec.rms_eps);
   write_gguf_experts(spec, arch, pairs);
   const RopeScaling& scaling = spec.rope_scaling;
   if (scaling.kind == RopeScaling::Kind::kLinear || scaling.kind == RopeScaling::Kind::kYarn) {

@@ -63,6 +63,15 @@ TEST(Generate, EmptyPromptStartsFromBosOrTheBareCanvas) {
   }
 }
 
+TEST(Generate, AModelTrainedBehindABosGetsItOnce) {
+  ModelSpec spec = fake_diffusion_spec();
+  spec.bos_id = 8;
+  spec.starts_with_bos = true;
+  Model model = fake_model(spec);
+  for (const Ids& prompt : {Ids{}, Ids{1, 2}, Ids{8, 1, 2}})
+    EXPECT_EQ(generate(model, prompt, {.max_tokens = 3}).prompt_tokens, prompt.empty() ? 1 : 3);
+}
+
 TEST(Generate, EmptyPromptOfAnArModelWithoutBosStartsFromItsEnd) {
   Model model = fake_model(fake_ar_spec(), [](const Ids& seen, int32_t) {
     EXPECT_EQ(seen.at(0), 0);

@@ -67,12 +67,48 @@ TEST_P(ElementwiseKernels, NormAgreesWithScalar) {
   }
 }
 
+TEST_P(ElementwiseKernels, LayerNormAgreesWithItsDefinitionFarFromZero) {
+  for (const int64_t n : kLengths) {
+    auto x = noise(n, 2, 5);
+    const auto weight = noise(n, 3), bias = noise(n, 4);
+    double mean = 0, variance = 0;
+    for (float& v : x) mean += double{v += 20} / static_cast<double>(n);
+    for (const float v : x) variance += (v - mean) * (v - mean) / static_cast<double>(n);
+    std::vector<float> got(n), want(n);
+    for (int64_t i = 0; i < n; ++i)
+      want[i] = static_cast<float>((x[i] - mean) / std::sqrt(variance + 1e-5) * weight[i] + bias[i]);
+    EXPECT_NEAR(set().layernorm(x.data(), weight.data(), bias.data(), n, 1e-5f, got.data()), variance,
+                1e-4 * (1 + variance));
+    if (n > 1) expect_near(got, want, 1e-4, "n " + std::to_string(n));  // of one value only the rounding is left
+  }
+}
+
 TEST_P(ElementwiseKernels, NormReportsWhatIsNotFinite) {
   for (const float bad : {kInfinity, std::nanf(""), 1e30f}) {
     auto x = noise(40, 2);
     x[37] = bad;
+    auto y = x;
     EXPECT_FALSE(std::isfinite(set().rmsnorm(x.data(), x.data(), 40, 1e-5f, x.data())));
+    EXPECT_FALSE(std::isfinite(set().layernorm(y.data(), y.data(), y.data(), 40, 1e-5f, y.data())));
   }
+}
+
+TEST_P(ElementwiseKernels, GeluAgreesWithItsDefinitionFarOut) {
+  for (const int64_t n : kLengths) {
+    auto x = noise(n, 5, 8);
+    x[0] = -200;
+    x[n - 1] = 200;
+    std::vector<float> got(n), want(n);
+    for (int64_t i = 0; i < n; ++i) {
+      const double v = x[i];
+      want[i] = static_cast<float>(0.5 * v * (1 + std::tanh(std::sqrt(2 / M_PI) * (v + 0.044715 * v * v * v))));
+    }
+    set().gelu(x.data(), n, got.data());
+    expect_near(got, want, 1e-6, "n " + std::to_string(n));
+  }
+  float nan = std::nanf("");
+  set().gelu(&nan, 1, &nan);
+  EXPECT_TRUE(std::isnan(nan));
 }
 
 TEST_P(ElementwiseKernels, RopeAgreesWithScalarAndKeepsLengths) {

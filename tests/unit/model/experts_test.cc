@@ -84,8 +84,33 @@ TEST(Router, NegativeScoresInTheBestGroupsComeBeforeAllOthers) {
   EXPECT_EQ(experts_of(routed(moe, {0, 0, 0, 0}, {-5, -5, -4, -9})), (std::vector<int>{0, 1}));
 }
 
+// Expert 3 is nobody's first choice, but second best over the block's rows: 0 and 3 are admitted, 1 and 2 not.
+TEST(Router, ABlocksRowsChooseAmongItsBestExperts) {
+  const MoeSpec moe = {
+      .n_experts = 4, .top_k = 1, .expert_dim = 1, .scores = Scores::kSigmoid, .normalize = false, .block_pool = 2};
+  const std::vector<float> logits = {4, 0, 1, 3, -2, 0, 1, -1};
+  RouterScratch scratch;
+  std::vector<RoutedExpert> out(2);
+  route_block(moe, logits.data(), 2, nullptr, scratch, out.data());
+  EXPECT_EQ(experts_of(out), (std::vector<int>{0, 3}));
+  EXPECT_FLOAT_EQ(out[1].weight, 1 / (1 + std::exp(1.f)));
+  route_block(moe, logits.data() + 4, 1, nullptr, scratch, out.data());  // alone it has its own best
+  EXPECT_EQ(out[0].expert, 2);
+}
+
+TEST(Router, OfEquallyGoodExpertsTheLowerIsAdmitted) {
+  const MoeSpec moe = {.n_experts = 5, .top_k = 2, .expert_dim = 1, .scores = Scores::kSigmoid, .block_pool = 3};
+  RouterScratch scratch;
+  std::vector<RoutedExpert> out(4);
+  const std::vector<float> logits = {1, 1, 1, 1, 1, 0, 0, 0, 9, 0};
+  route_block(moe, logits.data(), 2, nullptr, scratch, out.data());
+  EXPECT_EQ(experts_of(out), (std::vector<int>{0, 1, 0, 3}));
+}
+
 // Odd on purpose: no width is a multiple of a panel or a group.
-ModelSpec small_spec(const std::string& family) {
+// "llada2" or, after a plus, a variant of it.
+ModelSpec small_spec(const std::string& name) {
+  const std::string family = name.substr(0, name.find('+'));
   ModelSpec spec;
   spec.family = family;
   spec.attention = family == "qwen3moe"                        ? AttentionKind::kCausal
@@ -116,8 +141,12 @@ ModelSpec small_spec(const std::string& family) {
     spec.moe.scores = Scores::kSigmoid;
     spec.moe.expert_bias = true;
     spec.moe.scale = 2.5f;
-    spec.moe.n_groups = 4;
-    spec.moe.top_groups = 2;
+    if (name == "llada2+pool") {
+      spec.moe.block_pool = 5;
+    } else {
+      spec.moe.n_groups = 4;
+      spec.moe.top_groups = 2;
+    }
     spec.moe.dense_layers = {0};
   }
   return spec;
@@ -163,7 +192,7 @@ class ExpertModels : public testing::TestWithParam<const char*> {
   ThreadPool pool_{2};
 };
 INSTANTIATE_TEST_SUITE_P(Families, ExpertModels,
-                         testing::Values("qwen3moe", "rnd1", "sdar-moe", "llada-moe", "llada2"));
+                         testing::Values("qwen3moe", "rnd1", "sdar-moe", "llada-moe", "llada2", "llada2+pool"));
 
 TEST_P(ExpertModels, PreciseLogitsEqualRowsSentThroughTheirExpertsOneByOne) {
   const auto denoiser = load_native(files_, pool_, {.precise = true});
@@ -293,8 +322,13 @@ TEST(Experts, AConfigThatContradictsItselfIsRefused) {
   refused([](MoeSpec& moe) { moe.n_experts = 1 << 20; });
   refused([](MoeSpec& moe) { moe.expert_dim = 1 << 22; });
   refused([](MoeSpec& moe) { moe.scale = INFINITY; });
+  refused([](MoeSpec& moe) { moe.block_pool = 2; });
+  refused([](MoeSpec& moe) { moe.block_pool = 9; });
   refused([](MoeSpec& moe) { moe.dense_layers = {7}; });
 }
+
+// Other programs would compute something else from such a file.
+TEST(Experts, RoutingByBlockIsNotWrittenAsGguf) { EXPECT_THROW(to_gguf_metadata(small_spec("llada2+pool")), Error); }
 
 TEST(Experts, PublishedSizesGiveThePublishedCounts) {
   ModelSpec mini;

@@ -36,6 +36,16 @@ ModelSpec small_spec(const std::string& name) {
   spec.mask_id = family == "llada" ? 100 : -1;
   spec.eos_id = 1;
   spec.stop_ids = {1};
+  if (family == "gpt2" || family == "diffugpt") {
+    spec.layer_norm = spec.learned_positions = spec.qkv_bias = spec.attn_out_bias = spec.tied_head = true;
+    spec.ffn = FfnKind::kGelu;
+    spec.n_kv_heads = spec.n_heads;
+  }
+  if (family == "diffugpt") {
+    spec.attention = AttentionKind::kFull;
+    spec.shift = true;
+    spec.mask_id = 100;
+  }
   return spec;
 }
 
@@ -96,7 +106,8 @@ class NativeForward : public testing::TestWithParam<const char*> {
   ThreadPool pool_{2};
 };
 INSTANTIATE_TEST_SUITE_P(Families, NativeForward,
-                         testing::Values("llada", "llama", "llama+bias", "qwen2", "qwen3", "qwen3+partial"));
+                         testing::Values("llada", "llama", "llama+bias", "qwen2", "qwen3", "qwen3+partial", "gpt2",
+                                         "diffugpt"));
 
 TEST_P(NativeForward, PrecisePathAgreesWithTheFloat64Reference) {
   const auto denoiser = load_native(files_, pool_, {.precise = true});

@@ -17,16 +17,18 @@ using Rows = std::vector<std::vector<double>>;
 struct Net {
   const ModelFiles& files;
 
-  // y = W x for every row.
-  Rows linear(const std::string& name, const Rows& x) const {
+  // y = W x for every row; with `turned` W is stored as its transpose.
+  Rows linear(const std::string& name, const Rows& x, bool turned = false) const {
     const TensorView& w = *files.weights->find(name);
     std::vector<float> values(w.elements());
     dequantize_rows(w, 0, w.rows(), values.data());
+    const int64_t outputs = turned ? w.cols() : w.rows(), inputs = turned ? w.rows() : w.cols();
     Rows y;
     for (const auto& row : x) {
-      auto& out = y.emplace_back(w.rows(), 0.0);
-      for (int64_t n = 0; n < w.rows(); ++n) {
-        for (int64_t k = 0; k < w.cols(); ++k) out[n] += double{values[n * w.cols() + k]} * row[k];
+      auto& out = y.emplace_back(outputs, 0.0);
+      for (int64_t n = 0; n < outputs; ++n) {
+        for (int64_t k = 0; k < inputs; ++k)
+          out[n] += double{values[turned ? k * outputs + n : n * inputs + k]} * row[k];
       }
     }
     return y;
@@ -40,8 +42,8 @@ struct Net {
   }
 
   // y = W x + b.
-  Rows linear(const std::string& name, const std::string& bias_name, const Rows& x) const {
-    Rows y = linear(name, x);
+  Rows linear(const std::string& name, const std::string& bias_name, const Rows& x, bool turned = false) const {
+    Rows y = linear(name, x, turned);
     const std::vector<double> bias = vector(bias_name);
     for (auto& row : y)
       for (size_t i = 0; i < row.size(); ++i) row[i] += bias[i];
@@ -55,6 +57,30 @@ struct Net {
     for (size_t i = 0; i < gate.size(); ++i)
       for (size_t j = 0; j < gate[i].size(); ++j) gate[i][j] = gate[i][j] / (1 + std::exp(-gate[i][j])) * up[i][j];
     return linear(down_name, gate);
+  }
+
+  // GPT-2's.
+  Rows gelu_ffn(const std::string& up, const std::string& up_bias, const std::string& down,
+                const std::string& down_bias, const Rows& x, bool turned) const {
+    Rows inner = linear(up, up_bias, x, turned);
+    for (auto& row : inner)
+      for (double& v : row) v *= 0.5 * (1 + std::tanh(std::sqrt(2 / M_PI) * (v + 0.044715 * v * v * v)));
+    return linear(down, down_bias, inner, turned);
+  }
+
+  // LayerNorm if there is a bias, else RMSNorm.
+  Rows norm(const std::string& name, const std::string& bias_name, const Rows& x, double eps) const {
+    if (bias_name.empty()) return norm(name, x, eps);
+    const std::vector<double> weight = vector(name), bias = vector(bias_name);
+    Rows y = x;
+    for (auto& row : y) {
+      double mean = 0, variance = 0;
+      for (const double v : row) mean += v / static_cast<double>(row.size());
+      for (const double v : row) variance += (v - mean) * (v - mean) / static_cast<double>(row.size());
+      for (size_t i = 0; i < row.size(); ++i)
+        row[i] = (row[i] - mean) / std::sqrt(variance + eps) * weight[i] + bias[i];
+    }
+    return y;
   }
 
   Rows norm(const std::string& name, const Rows& x, double eps) const {
@@ -106,13 +132,15 @@ void add(Rows& x, const Rows& y) {
 }
 
 // Every row by itself through every expert that it chooses, as the published models' code says it.
-Rows mixture(const Net& net, const MoeSpec& moe, const ExpertNames& names, int layer, const Rows& x) {
+Rows mixture(const Net& net, const ModelSpec& spec, const ExpertNames& names, int layer, const Rows& x,
+             const std::vector<int32_t>& positions) {
+  const MoeSpec& moe = spec.moe;
   const auto name = [&](const char* pattern, int expert = 0) {
     return fmt::format(fmt::runtime(pattern), layer, expert);
   };
   const size_t n = static_cast<size_t>(moe.n_experts), size = n / static_cast<size_t>(moe.n_groups);
   const Rows logits = net.linear(name(names.router), x);
-  Rows out;
+  Rows all_scores, all_choices;
   for (size_t row = 0; row < x.size(); ++row) {
     std::vector<double> scores(n), choice;
     double total = 0;
@@ -123,6 +151,22 @@ Rows mixture(const Net& net, const MoeSpec& moe, const ExpertNames& names, int l
       const std::vector<double> bias = net.vector(name(names.bias));
       for (size_t i = 0; i < n; ++i) choice[i] += bias[i];
       if (moe.bias_in_weights) scores = choice;
+    }
+    all_scores.push_back(scores);
+    all_choices.push_back(choice);
+  }
+  Rows out;
+  for (size_t row = 0; row < x.size(); ++row) {
+    const std::vector<double>& scores = all_scores[row];
+    std::vector<double> choice = all_choices[row];
+    if (moe.block_pool > 0) {  // an expert is out if as many as the pool holds are better in the block's best row
+      std::vector<double> peaks(n, -1e300);
+      for (size_t other = 0; other < x.size(); ++other)
+        for (size_t i = 0; i < n && positions[other] / spec.block_size == positions[row] / spec.block_size; ++i)
+          peaks[i] = std::max(peaks[i], all_choices[other][i]);
+      for (size_t i = 0; i < n; ++i)
+        if (std::count_if(peaks.begin(), peaks.end(), [&](double peak) { return peak > peaks[i]; }) >= moe.block_pool)
+          choice[i] = -1e300;
     }
     if (moe.n_groups > 1) {  // by rank: a group stays if fewer than top_groups are better
       std::vector<double> groups;
@@ -195,11 +239,18 @@ std::vector<double> reference_logits(const ModelFiles& files, const std::vector<
     dequantize_rows(embedding, token, token + 1, row.data());
     x.emplace_back(row.begin(), row.end());
   }
+  for (size_t i = 0; spec.learned_positions && i < x.size(); ++i) {
+    std::vector<float> row(spec.d_model);
+    dequantize_rows(*files.weights->find(names.positions), positions[i], positions[i] + 1, row.data());
+    for (size_t j = 0; j < row.size(); ++j) x[i][j] += row[j];
+  }
   for (int layer = 0; layer < spec.n_layers; ++layer) {
     const auto name = [&](const char* pattern) { return fmt::format(fmt::runtime(pattern), layer); };
-    const Rows h = net.norm(name(names.attn_norm), x, spec.rms_eps);
+    const auto norm_bias = [&](const char* bias) { return spec.layer_norm ? name(bias) : std::string(); };
+    const Rows h = net.norm(name(names.attn_norm), norm_bias(names.attn_norm_bias), x, spec.rms_eps);
     const auto project = [&](const char* weight, const char* bias, bool has_bias, const Rows& in) {
-      return has_bias ? net.linear(name(weight), name(bias), in) : net.linear(name(weight), in);
+      return has_bias ? net.linear(name(weight), name(bias), in, names.transposed)
+                      : net.linear(name(weight), in, names.transposed);
     };
     Rows q, k, v;
     if (names.qkv != nullptr) {
@@ -220,19 +271,22 @@ std::vector<double> reference_logits(const ModelFiles& files, const std::vector<
       norm_heads(q, net.vector(name(names.q_norm)), spec.rms_eps);
       norm_heads(k, net.vector(name(names.k_norm)), spec.rms_eps);
     }
-    const int turning = spec.rope_dim > 0 ? spec.rope_dim : spec.head_dim;
+    const int turning = spec.learned_positions ? 0 : spec.rope_dim > 0 ? spec.rope_dim : spec.head_dim;
     rotate(q, positions, spec.head_dim, turning, spec.rope_theta);
     rotate(k, positions, spec.head_dim, turning, spec.rope_theta);
     add(x, project(names.attn_out, names.attn_out_bias, spec.attn_out_bias, attention(spec, q, k, v, sees)));
-    const Rows f = net.norm(name(names.ffn_norm), x, spec.rms_eps);
+    const Rows f = net.norm(name(names.ffn_norm), norm_bias(names.ffn_norm_bias), x, spec.rms_eps);
     if (spec.has_experts(layer))
-      add(x, mixture(net, spec.moe, names.experts, layer, f));
+      add(x, mixture(net, spec, names.experts, layer, f, positions));
+    else if (spec.ffn == FfnKind::kGelu)
+      add(x, net.gelu_ffn(name(names.up), name(names.up_bias), name(names.down), name(names.down_bias), f,
+                          names.transposed));
     else
       add(x, net.ffn(name(names.gate), name(names.up), name(names.down), f));
   }
   std::vector<double> logits;
-  for (const auto& row :
-       net.linear(spec.tied_head ? names.embedding : names.head, net.norm(names.final_norm, x, spec.rms_eps))) {
+  const Rows last = net.norm(names.final_norm, spec.layer_norm ? names.final_norm_bias : "", x, spec.rms_eps);
+  for (const auto& row : net.linear(spec.tied_head ? names.embedding : names.head, last)) {
     for (const double z : row) logits.push_back(z * spec.logit_scale);
   }
   return logits;

@@ -30,6 +30,11 @@ ModelSpec tiny_spec(const std::string& family) {
   spec.qk_norm = family == "qwen3";
   spec.eos_id = 1;
   spec.stop_ids = {1};
+  if (family == "gpt2") {
+    spec.layer_norm = spec.learned_positions = spec.qkv_bias = spec.attn_out_bias = true;
+    spec.ffn = FfnKind::kGelu;
+    spec.n_kv_heads = spec.n_heads;
+  }
   return spec;
 }
 
@@ -199,7 +204,16 @@ TEST(Weights, AnIntegerTensorIsRefused) {
                  [](EditableWeights& weights) { weights.at("model.norm.weight").view.dtype = DType::kI32; });
 }
 
-// The same model as a GGUF file holds it: other names, rows of Q and K in interleaved order.
+// [k, n] becomes [n, k].
+void turn(EditableWeights::Tensor& tensor) {
+  const int64_t k = tensor.shape[0], n = tensor.shape[1];
+  const std::vector<float> stored = tensor.values;
+  for (int64_t i = 0; i < k; ++i)
+    for (int64_t j = 0; j < n; ++j) tensor.values[j * k + i] = stored[i * n + j];
+  tensor.shape = {n, k};
+}
+
+// The same model as a GGUF file holds it: other names, rows of Q and K in interleaved order, GPT-2's matrices turned.
 Edited as_gguf(const std::string& family) {
   Edited edited = editable(family);
   const ModelSpec spec = tiny_spec(family);
@@ -218,18 +232,37 @@ Edited as_gguf(const std::string& family) {
       }
     }
     tensor.name = fmt::format(fmt::runtime(to), layer);
+    if (from.transposed && tensor.name.starts_with("blk.") && tensor.shape.size() == 2) turn(tensor);
     EditableWeights::refresh(tensor);
   };
   rename(from.embedding, to_names.embedding, 0, 0);
   rename(from.final_norm, to_names.final_norm, 0, 0);
   rename(from.head, to_names.head, 0, 0);
+  if (spec.learned_positions) rename(from.positions, to_names.positions, 0, 0);
+  if (spec.layer_norm) rename(from.final_norm_bias, to_names.final_norm_bias, 0, 0);
   for (int layer = 0; layer < spec.n_layers; ++layer) {
     const auto block = [&](const char* hf, const char* gguf, int heads = 0) {
       rename(fmt::format(fmt::runtime(hf), layer), gguf, heads, layer);
     };
     block(from.attn_norm, to_names.attn_norm);
+    block(from.attn_out, to_names.attn_out);
+    block(from.ffn_norm, to_names.ffn_norm);
+    block(from.up, to_names.up);
+    block(from.down, to_names.down);
+    if (family == "gpt2") {
+      block(from.attn_norm_bias, to_names.attn_norm_bias);
+      block(from.qkv, to_names.qkv);
+      block(from.qkv_bias, to_names.qkv_bias);
+      block(from.attn_out_bias, to_names.attn_out_bias);
+      block(from.ffn_norm_bias, to_names.ffn_norm_bias);
+      block(from.up_bias, to_names.up_bias);
+      block(from.down_bias, to_names.down_bias);
+      continue;
+    }
+    block(from.gate, to_names.gate);
     block(from.q, to_names.q, permuted ? spec.n_heads : 0);
     block(from.k, to_names.k, permuted ? spec.n_kv_heads : 0);
+    block(from.v, to_names.v);
     if (spec.qkv_bias) {
       block(from.q_bias, to_names.q_bias);
       block(from.k_bias, to_names.k_bias);
@@ -239,12 +272,6 @@ Edited as_gguf(const std::string& family) {
       block(from.q_norm, to_names.q_norm);
       block(from.k_norm, to_names.k_norm);
     }
-    block(from.v, to_names.v);
-    block(from.attn_out, to_names.attn_out);
-    block(from.ffn_norm, to_names.ffn_norm);
-    block(from.gate, to_names.gate);
-    block(from.up, to_names.up);
-    block(from.down, to_names.down);
   }
   auto& metadata = edited.weights->metadata_;
   metadata["general.architecture"] = family;
@@ -256,7 +283,7 @@ Edited as_gguf(const std::string& family) {
   set("attention.key_length", int64_t{spec.head_dim});
   set("feed_forward_length", int64_t{spec.ffn_dim});
   set("context_length", int64_t{spec.max_positions});
-  set("attention.layer_norm_rms_epsilon", 1e-5);
+  set(spec.layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", 1e-5);
   metadata["tokenizer.ggml.eos_token_id"] = int64_t{1};
   if (family == "llada") metadata["tokenizer.ggml.mask_token_id"] = int64_t{49};
   edited.files.config = nullptr;
@@ -265,7 +292,7 @@ Edited as_gguf(const std::string& family) {
 }
 
 TEST(Weights, AGgufFileGivesTheSameLogitsAsTheHfFile) {
-  for (const char* family : {"llada", "llama", "qwen2", "qwen3"}) {
+  for (const char* family : {"llada", "llama", "qwen2", "qwen3", "gpt2"}) {
     const Edited edited = as_gguf(family);
     EXPECT_EQ(read_spec(edited.files).family, family);
     EXPECT_EQ(logits_of(edited.files), logits_of(make_random_model(tiny_spec(family), 3))) << family;
@@ -343,6 +370,44 @@ TEST(Weights, GgufMetadataWeCannotFollowIsRefusedByKey) {
   refused("llama", "llama.attention.causal", false);
   refused("llada", "llada.attention.causal", true);
   refused("llada", "diffusion.shift_logits", true);
+}
+
+// OpenAI's own files have no prefix, transformers writes one, DiffuGPT's trainer another.
+TEST(Weights, Gpt2IsReadUnderEachOfItsNamings) {
+  Edited edited = editable("gpt2");
+  edited.files.config["vocab_size"] = 50;
+  const std::vector<float> prefixed = logits_of(edited.files);
+  const auto rename_all = [&](const std::function<std::string(const std::string&)>& to) {
+    for (EditableWeights::Tensor& tensor : edited.weights->tensors()) {
+      tensor.name = to(tensor.name);
+      EditableWeights::refresh(tensor);
+    }
+  };
+  rename_all([](const std::string& name) { return name.starts_with("transformer.") ? name.substr(12) : name; });
+  EXPECT_EQ(logits_of(edited.files), prefixed);
+  rename_all([](const std::string& name) -> std::string {
+    return name == "lm_head.weight" ? name : name == "wte.weight" ? "embed_tokens.weight" : "denoise_model." + name;
+  });
+  edited.files.config["mask_token_id"] = 49;
+  EXPECT_EQ(read_spec(edited.files).family, "diffugpt");
+  EXPECT_EQ(logits_of(edited.files), prefixed);  // the plan says what is seen
+}
+
+TEST(Weights, AMatrixStoredTheOtherWayRoundIsCheckedAsItIsStored) {
+  expect_refused("gpt2", ErrorKind::kCorrupt,
+                 "'transformer.h.1.mlp.c_fc.weight' has shape [40, 32], the config asks for [32, 40]",
+                 [](EditableWeights& weights) {
+                   auto& tensor = weights.at("transformer.h.1.mlp.c_fc.weight");
+                   turn(tensor);
+                   EditableWeights::refresh(tensor);
+                 });
+  expect_refused("gpt2", ErrorKind::kCorrupt, "not finite (row 31, column 39)", [](EditableWeights& weights) {
+    weights.at("transformer.h.0.mlp.c_fc.weight").values.back() = std::nanf("");
+  });
+  expect_refused("gpt2", ErrorKind::kCorrupt, "transformer.wpe.weight",
+                 [](EditableWeights& weights) { weights.at("transformer.wpe.weight").values[5] = INFINITY; });
+  expect_refused("gpt2", ErrorKind::kCorrupt, "'transformer.h.1.ln_2.bias' is missing",
+                 [](EditableWeights& weights) { weights.remove("transformer.h.1.ln_2.bias"); });
 }
 
 TEST(Weights, ADirectoryGivesBackTheModelWrittenToIt) {

@@ -59,7 +59,7 @@ class TinyExperts : public ::testing::TestWithParam<const char*> {
 };
 INSTANTIATE_TEST_SUITE_P(Checkpoints, TinyExperts,
                          ::testing::Values("tiny-qwen3-moe", "tiny-rnd1", "tiny-sdar-moe", "tiny-llada-moe",
-                                           "tiny-llada2"));
+                                           "tiny-llada2", "tiny-llada22"));
 
 TEST_P(TinyExperts, PreciseLogitsAgreeWithTheReferenceAloneAndSideBySide) {
   const auto denoiser = load(/*precise=*/true);
@@ -124,7 +124,7 @@ ModelSpec spec_of(const char* name) { return read_spec(open_model_files(golden_d
 
 TEST(ExpertDefaults, ComeFromTheCheckpoint) {
   const ModelSpec rnd1 = spec_of("tiny-rnd1"), sdar = spec_of("tiny-sdar-moe"), moe = spec_of("tiny-llada-moe"),
-                  llada2 = spec_of("tiny-llada2"), qwen = spec_of("tiny-qwen3-moe");
+                  llada2 = spec_of("tiny-llada2"), llada22 = spec_of("tiny-llada22"), qwen = spec_of("tiny-qwen3-moe");
   EXPECT_EQ(qwen.attention, AttentionKind::kCausal);
   EXPECT_FALSE(qwen.is_diffusion());
   EXPECT_EQ(qwen.default_preset, "ar");
@@ -148,11 +148,14 @@ TEST(ExpertDefaults, ComeFromTheCheckpoint) {
   EXPECT_EQ(llada2.block_size, 8);
   EXPECT_EQ(llada2.rope_dim, 4);
   EXPECT_EQ(llada2.moe.n_groups, 4);
+  EXPECT_EQ(llada2.moe.block_pool, 0);
+  EXPECT_EQ(llada22.moe.n_groups, 1);
+  EXPECT_EQ(llada22.moe.block_pool, 4);
   EXPECT_EQ(rnd1.default_preset, "rnd1");
   EXPECT_EQ(sdar.default_preset, "sdar");
   EXPECT_EQ(moe.default_preset, "llada");
   EXPECT_EQ(llada2.default_preset, "llada2");
-  for (const ModelSpec& spec : {rnd1, sdar, moe, llada2}) {
+  for (const ModelSpec& spec : {rnd1, sdar, moe, llada2, llada22}) {
     EXPECT_EQ(spec.mask_id, 284) << spec.family;
     EXPECT_EQ(spec.eos_id, 283) << spec.family;
     EXPECT_NE(find_preset(spec.default_preset), nullptr) << spec.family;

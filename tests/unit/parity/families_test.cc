@@ -13,9 +13,10 @@
 namespace pent {
 namespace {
 
-constexpr const char* kTinyFamilies[] = {"tiny-llada",        "tiny-llada-tied", "tiny-llama",       "tiny-llama3",
-                                         "tiny-llama-linear", "tiny-qwen2",      "tiny-qwen3",       "tiny-dream",
-                                         "tiny-open-dcoder",  "tiny-sdar",       "tiny-fast-dllm-v2"};
+constexpr const char* kTinyFamilies[] = {
+    "tiny-llada",     "tiny-llada-tied", "tiny-llama",       "tiny-llama3", "tiny-llama-linear", "tiny-qwen2",
+    "tiny-qwen3",     "tiny-dream",      "tiny-open-dcoder", "tiny-sdar",   "tiny-fast-dllm-v2", "tiny-diffullama",
+    "tiny-a2d-llama", "tiny-a2d-qwen2",  "tiny-a2d-qwen3",   "tiny-gpt2",   "tiny-diffugpt"};
 
 std::unique_ptr<Denoiser> load_tiny(const std::string& name, ThreadPool& pool, bool precise = true) {
   return load_native(open_model_files(golden_dir() / name), pool, {.precise = precise});
@@ -153,7 +154,13 @@ TEST(TinyFamilies, DefaultsComeFromTheCheckpoint) {
                                     {"tiny-dream", "dream", kFull, 0, true, 284, "dream"},
                                     {"tiny-open-dcoder", "open-dcoder", kFull, 0, true, 284, "p2"},
                                     {"tiny-sdar", "sdar", kBlocks, 4, false, 284, "sdar"},
-                                    {"tiny-fast-dllm-v2", "fast-dllm-v2", kBlocks, 16, true, 284, "fast-dllm-v2"}};
+                                    {"tiny-fast-dllm-v2", "fast-dllm-v2", kBlocks, 16, true, 284, "fast-dllm-v2"},
+                                    {"tiny-diffullama", "diffullama", kFull, 0, true, 284, "diffullama"},
+                                    {"tiny-a2d-llama", "a2d-llama", kBlocks, 8, false, 284, "llada"},
+                                    {"tiny-a2d-qwen2", "a2d-qwen2", kFull, 0, false, 284, "llada"},
+                                    {"tiny-a2d-qwen3", "a2d-qwen3", kFull, 0, false, 284, "llada"},
+                                    {"tiny-gpt2", "gpt2", kCausal, 0, false, -1, "ar"},
+                                    {"tiny-diffugpt", "diffugpt", kFull, 0, true, 284, "diffugpt"}};
   for (const Defaults& expected : kExpected) {
     const ModelSpec spec = read_spec(open_model_files(golden_dir() / expected.model));
     EXPECT_EQ(spec.family, expected.family);
@@ -187,6 +194,19 @@ TEST(TinyFamilies, BlockPresetsHaveTheirPapersDefaults) {
   EXPECT_TRUE(v2.shift);
   EXPECT_THROW(resolve({.max_tokens = 64, .block_length = 5}, v2_spec), Error);
   EXPECT_THROW(resolve({.max_tokens = 64, .cache = "dual"}, v2_spec), Error);
+}
+
+// spec 10 §5
+TEST(TinyFamilies, DiffuGptAndDiffuLlamaDecodeAsTheirScriptSays) {
+  for (const auto& [name, temperature] : {std::pair("tiny-diffugpt", 0.95f), {"tiny-diffullama", 0.9f}}) {
+    const SamplingParams params = resolve({}, read_spec(open_model_files(golden_dir() / name)));
+    EXPECT_EQ(params.select.kind, SelectKind::kAncestral);
+    EXPECT_EQ(params.steps, 64);
+    EXPECT_EQ(params.temperature, temperature);
+    EXPECT_EQ(params.top_p, 0.9f);
+    EXPECT_EQ(params.cache, CacheKind::kNone);
+    EXPECT_TRUE(params.shift);
+  }
 }
 
 struct Decoded {
@@ -233,14 +253,16 @@ TEST(TinyFamilies, BlockwiseDecodingGivesTheIdsAndForwardsOfThePapersLoops) {
 // Finished blocks are kept: what LLaDA2's own generate() computes again in every step.
 TEST(TinyFamilies, Llada2sBlockCacheIsExact) {
   ThreadPool pool(2);
-  const auto denoiser = load_tiny("tiny-llada2", pool);
-  for (const char* preset : {"llada2", "llada2.1"}) {
-    GenerationOptions kept{.preset = preset, .max_tokens = 40}, anew = kept;
-    anew.cache = "none";
-    EXPECT_EQ(resolve(kept, denoiser->spec()).cache, CacheKind::kBlock);
-    const Decoded got = decode_case(*denoiser, {5, 6, 7}, kept), expected = decode_case(*denoiser, {5, 6, 7}, anew);
-    EXPECT_EQ(got.tokens, expected.tokens) << preset;
-    EXPECT_EQ(got.nfe, expected.nfe) << preset;
+  for (const char* model : {"tiny-llada2", "tiny-llada22"}) {  // the latter's experts are chosen by block
+    const auto denoiser = load_tiny(model, pool);
+    for (const char* preset : {"llada2", "llada2.1"}) {
+      GenerationOptions kept{.preset = preset, .max_tokens = 40}, anew = kept;
+      anew.cache = "none";
+      EXPECT_EQ(resolve(kept, denoiser->spec()).cache, CacheKind::kBlock);
+      const Decoded got = decode_case(*denoiser, {5, 6, 7}, kept), expected = decode_case(*denoiser, {5, 6, 7}, anew);
+      EXPECT_EQ(got.tokens, expected.tokens) << model << ", " << preset;
+      EXPECT_EQ(got.nfe, expected.nfe) << model << ", " << preset;
+    }
   }
 }
 
@@ -271,6 +293,36 @@ TEST(TinyFamilies, ShiftedModelsDecodeUnderEveryCache) {
   for (const char* cache : {"none", "block", "sub-block"}) run(*v2, cache, 8);
   // One cell per block: every forward is a block's first, which computes all.
   EXPECT_EQ(run(*dream, "dual", 1), run(*dream, "none", 1));
+}
+
+TEST(TinyFamilies, AdaptedModelsDecodeByTheirOwnPresets) {
+  ThreadPool pool(2);
+  for (const char* name : {"tiny-diffugpt", "tiny-diffullama", "tiny-a2d-llama", "tiny-a2d-qwen2", "tiny-a2d-qwen3"}) {
+    const auto denoiser = load_tiny(name, pool, /*precise=*/false);
+    const Decoded got = decode_case(*denoiser, {5, 6, 7}, {.max_tokens = 24});
+    EXPECT_EQ(got.tokens.size(), 24u) << name;
+    EXPECT_EQ(std::count(got.tokens.begin(), got.tokens.end(), denoiser->spec().mask_id), 0) << name;
+    EXPECT_LE(got.nfe, 24) << name;
+  }
+}
+
+// Keys and values of learned positions do not move: there is no vector for the cell behind the last.
+TEST(TinyFamilies, AContextOfLearnedPositionsEndsThere) {
+  ThreadPool pool(1);
+  const auto gpt2 = load_tiny("tiny-gpt2", pool);
+  ASSERT_EQ(gpt2->spec().max_positions, 128);
+  PassPlan plan;
+  plan.add_causal(gpt2->open_sequence(130), std::vector<int32_t>(129, 5));
+  PassResult result;
+  try {
+    gpt2->forward(plan, {}, result);
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& failure) {
+    EXPECT_NE(std::string(failure.what()).find("position 128 is outside the context of 128"), std::string::npos)
+        << failure.what();
+  }
+  EXPECT_THROW(resolve({.max_tokens = 29}, gpt2->spec(), 100), Error);
+  EXPECT_EQ(resolve({}, gpt2->spec(), 100).max_tokens, 28);
 }
 
 TEST(TinyFamilies, AShiftedModelCannotWriteTheFirstToken) {

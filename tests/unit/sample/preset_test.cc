@@ -81,8 +81,8 @@ TEST(Preset, PresetMustFitTheModel) {
       refusal({.preset = "ar"}, fake_diffusion_spec()),
       "preset 'ar' is for autoregressive models, but this one (llada) is a masked diffusion model; use --preset llada");
   EXPECT_EQ(refusal({.preset = "dreams"}, fake_ar_spec()),
-            "no preset 'dreams'; there are llada, fast-dllm, dream, rnd1, eb, llada2, llada2.1, mdlm, remdm, p2, sdar, "
-            "fast-dllm-v2, ar");
+            "no preset 'dreams'; there are llada, fast-dllm, dream, rnd1, eb, llada2, llada2.1, mdlm, diffugpt, "
+            "diffullama, remdm, p2, sdar, fast-dllm-v2, ar");
 }
 
 TEST(Preset, ContradictionsAreRefusedWithTheReason) {
