@@ -1,7 +1,7 @@
-// Chat templates on our Jinja interpreter (src/text/jinja/): parsed once, rendered with messages, bos_token, eos_token and
-// add_generation_prompt as transformers' apply_chat_template does.
+// Chat templates on our Jinja interpreter (src/text/jinja/).
 #include "text/chat_template.h"
 
+#include "base/error.h"
 #include "text/jinja/evaluator.h"
 #include "text/jinja/lexer.h"
 #include "text/jinja/parser.h"
@@ -15,8 +15,35 @@ struct JinjaProgram {
 };
 
 namespace {
+
 constexpr size_t kMaxTemplateBytes = size_t{1} << 20;
+
+jinja::Value to_value(const Json& json) {
+  switch (json.type()) {
+    case Json::value_t::boolean: return json.get<bool>();
+    case Json::value_t::number_float: return json.get<double>();
+    case Json::value_t::string: return replace_invalid_utf8(json.get_ref<const std::string&>());
+    case Json::value_t::number_integer:
+    case Json::value_t::number_unsigned: {
+      const bool fits = json.is_number_unsigned() ? json.get<uint64_t>() <= INT64_MAX : json.get<int64_t>() > INT64_MIN;
+      if (!fits) throw error(ErrorKind::kInvalidArgument, "the number {} is too large", json.dump());
+      return json.get<int64_t>();
+    }
+    case Json::value_t::array: {
+      jinja::Items items;
+      for (const Json& item : json) items.push_back(to_value(item));
+      return items;
+    }
+    case Json::value_t::object: {
+      jinja::Entries entries;
+      for (const auto& [key, item] : json.items()) entries.emplace_back(replace_invalid_utf8(key), to_value(item));
+      return entries;
+    }
+    default: return jinja::None{};
+  }
 }
+
+}  // namespace
 
 ChatTemplate ChatTemplate::parse(std::string_view source, const std::string& where) {
   if (source.size() > kMaxTemplateBytes) {
@@ -29,19 +56,28 @@ ChatTemplate ChatTemplate::parse(std::string_view source, const std::string& whe
   return result;
 }
 
+std::string ChatTemplate::apply(const ChatInput& input) const {
+  jinja::Variables variables;
+  try {
+    for (const auto& [name, value] : input.variables.items()) set_variable(variables, name, to_value(value));
+    set_variable(variables, "messages", to_value(input.messages));
+    set_variable(variables, "tools", to_value(input.tools));
+    set_variable(variables, "documents", jinja::None{});
+    set_variable(variables, "add_generation_prompt", input.add_generation_prompt);
+  } catch (const Error& problem) {
+    throw Error(problem.kind(), "the messages for a chat template: " + std::string(problem.what()));
+  }
+  return jinja::render(program_->body, std::move(variables), input.now, program_->where);
+}
+
 std::string ChatTemplate::apply(const std::vector<ChatMessage>& messages, bool add_generation_prompt,
                                 std::string_view bos_token, std::string_view eos_token) const {
-  std::vector<jinja::Value> list;
+  ChatInput input{.messages = Json::array(), .add_generation_prompt = add_generation_prompt};
   for (const ChatMessage& message : messages) {
-    list.push_back(
-        std::vector<std::pair<std::string, jinja::Value>>{{"role", message.role}, {"content", message.content}});
+    input.messages.push_back({{"role", message.role}, {"content", message.content}});
   }
-  return jinja::render(program_->body,
-                       {{"messages", std::move(list)},
-                        {"add_generation_prompt", add_generation_prompt},
-                        {"bos_token", std::string(bos_token)},
-                        {"eos_token", std::string(eos_token)}},
-                       program_->where);
+  input.variables = {{"bos_token", bos_token}, {"eos_token", eos_token}};
+  return apply(input);
 }
 
 }  // namespace pent

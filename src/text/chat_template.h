@@ -1,10 +1,13 @@
 // Chat templates: the Jinja text that a checkpoint ships, applied to messages.
 #pragma once
 
+#include <ctime>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/json.h"
 
 namespace pent {
 
@@ -13,14 +16,27 @@ struct ChatMessage {
   std::string content;
 };
 
-// Parsed once, applied many times; thread-safe. Jinja as Hugging Face runs it (trim_blocks, lstrip_blocks), with limits on
-// output size, loop count and depth.
+// What transformers' apply_chat_template passes on, in the form of chat APIs.
+struct ChatInput {
+  Json messages;         // a list of objects: role; content (text, or a list of parts); tool_calls; name; …
+  Json tools = nullptr;  // a list of function descriptions by JSON schema, or null
+  bool add_generation_prompt = true;
+  Json variables = Json::object();  // whatever else the template may read: bos_token, eos_token, enable_thinking, …
+  std::time_t now = std::time(nullptr);  // for strftime_now
+};
+
+// Parsed once, applied many times; thread-safe. Jinja as transformers runs it (a sandbox in which values do not change,
+// trim_blocks, lstrip_blocks, break and continue, the generation tag), with limits on work, output size and depth.
 class ChatTemplate {
  public:
-  static ChatTemplate parse(std::string_view source, const std::string& where);  // throws kCorrupt, kUnsupported
+  // Throws kCorrupt where the syntax is wrong, kUnsupported for Jinja that we do not run; one line with that of WHERE.
+  static ChatTemplate parse(std::string_view source, const std::string& where);
+
+  // Throws kInvalidArgument where the template refuses the messages (raise_exception) or cannot work on them,
+  // kUnsupported and kResourceExhausted.
+  std::string apply(const ChatInput& input) const;
   std::string apply(const std::vector<ChatMessage>& messages, bool add_generation_prompt,
-                    std::string_view bos_token = {},
-                    std::string_view eos_token = {}) const;  // throws kInvalidArgument on raise_exception()
+                    std::string_view bos_token = {}, std::string_view eos_token = {}) const;
 
  private:
   std::shared_ptr<const struct JinjaProgram> program_;

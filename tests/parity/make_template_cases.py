@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes tests/cases/chat_template.case: templates, messages, and what jinja2 makes of them in the environment that
-transformers sets up (immutable sandbox, trim_blocks, lstrip_blocks, its own tojson).
+transformers sets up. What jinja2 refuses has null for a text.
 
     pip install jinja2
     make_template_cases.py
@@ -8,12 +8,11 @@ transformers sets up (immutable sandbox, trim_blocks, lstrip_blocks, its own toj
 import json
 import pathlib
 
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from conversations import CONVERSATIONS
+from jinja_environment import NOW, environment
+from template_constructs import CONSTRUCTS, DATA, REFUSED
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "cases" / "chat_template.case"
-
-ENVIRONMENT = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-ENVIRONMENT.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
 
 TALK = [("system", "Be brief."), ("user", "  Hi there! \n"), ("assistant", "Hello, \"you\"."), ("user", "Tell me – a 'story' 🙂")]
 PLAIN = [("user", "Hi")]
@@ -83,23 +82,46 @@ TEMPLATES = [
 ]
 
 
-def main():
-    cases = []
+def render(template, fields):
+    return environment().from_string(template).render(
+        messages=fields["messages"], tools=fields["tools"], documents=None,
+        add_generation_prompt=fields["add_generation_prompt"], **fields["variables"])
+
+
+def cases():
+    tokens = {"bos_token": "<s>", "eos_token": "</s>"}
     for name, template in TEMPLATES:
         for talk in (TALK, PLAIN):
-            messages = [{"role": role, "content": content} for role, content in talk]
-            prompt = talk is PLAIN
-            expected = ENVIRONMENT.from_string(template).render(
-                messages=messages, add_generation_prompt=prompt, bos_token="<s>", eos_token="</s>",
-            )
             if talk is PLAIN and "messages" not in template and "prompt" not in template:
                 continue
-            fields = {"template": template, "messages": messages, "add_generation_prompt": prompt, "expected": expected}
-            lines = [f"# {name}"] + [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items()]
-            cases.append("\n".join(lines) + "\n")
-    head = "Made by tests/parity/make_template_cases.py with jinja2; bos_token is <s>, eos_token </s>. Values are JSON.\n\n"
+            messages = [{"role": role, "content": content} for role, content in talk]
+            yield name, template, {"messages": messages, "tools": None, "add_generation_prompt": talk is PLAIN,
+                                   "variables": tokens}
+    for name, template in CONSTRUCTS + REFUSED:
+        for talk in ([CONVERSATIONS["several calls at once"]] if "message" in template or "tools" in template else
+                     [{"messages": [], "tools": None, "add_generation_prompt": True}]):
+            yield name, template, {**talk, "variables": {**tokens, **(DATA if "data" in template else {})}}
+
+
+def main():
+    refused = {name for name, _ in REFUSED}
+    blocks = []
+    for name, template, fields in cases():
+        try:
+            expected = render(template, fields)
+        except Exception as problem:
+            if name not in refused:
+                raise SystemExit(f"{name}: jinja2 refuses: {problem}")
+            expected = None
+        else:
+            if name in refused:
+                raise SystemExit(f"{name}: jinja2 renders {expected!r}")
+        values = {"template": template, **fields, "expected": expected}
+        blocks.append("\n".join([f"# {name}"] + [f"{key}: {json.dumps(value, ensure_ascii=False)}"
+                                                 for key, value in values.items()]) + "\n")
+    head = f"Made by tests/parity/make_template_cases.py with jinja2, at {NOW:%Y-%m-%d %H:%M:%S} local time. Values are JSON.\n\n"
     OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(head + "\n".join(cases), encoding="utf-8")
+    OUT.write_text(head + "\n".join(blocks), encoding="utf-8")
 
 
 if __name__ == "__main__":

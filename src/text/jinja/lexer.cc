@@ -5,7 +5,7 @@
 #include <array>
 
 #include "base/error.h"
-#include "text/jinja/value.h"
+#include "text/jinja/python_text.h"
 #include "text/utf8.h"
 
 namespace pent::jinja {
@@ -61,18 +61,23 @@ class Lexer {
       tag = source_.find('{', tag);
     } while (tag != std::string::npos && !(tag + 1 < source_.size() && is_tag_letter(source_[tag + 1])) && ++tag);
     const size_t end = std::min(tag, source_.size());
-    std::string_view text = std::string_view(source_).substr(at_, end - at_);
-    const size_t whole = text.size();
+    const std::string_view text = std::string_view(source_).substr(at_, end - at_);
     if (end < source_.size()) {
-      const char sign = end + 2 < source_.size() ? source_[end + 2] : ' ';
-      if (sign == '-') {
-        text = strip_right(text);
-      } else if (sign != '+' && source_[end + 1] != '{') {
-        text = without_indentation(text);
-      }
+      add_text(text, end + 2 < source_.size() ? source_[end + 2] : ' ', source_[end + 1] != '{');
+    } else {
+      add_text(text, '+', false);
+    }
+    advance(text.size());
+  }
+
+  // Text before a tag that begins with the sign.
+  void add_text(std::string_view text, char sign, bool block) {
+    if (sign == '-') {
+      text = strip_right(text);
+    } else if (sign != '+' && block) {
+      text = without_indentation(text);
     }
     if (!text.empty()) add(TokenKind::kText, std::string(text));
-    advance(whole);
   }
 
   static bool is_tag_letter(char c) { return c == '{' || c == '%' || c == '#'; }
@@ -89,6 +94,7 @@ class Lexer {
     const char letter = source_[at_ + 1];
     advance(2);
     if (at_ < source_.size() && (source_[at_] == '-' || source_[at_] == '+')) advance(1);
+    if (letter == '%' && accept_raw_begin()) return read_raw();
     if (letter == '#') {
       const size_t end = source_.find("#}", at_);
       if (end == std::string::npos) throw fail(ErrorKind::kCorrupt, "the comment {# is not closed");
@@ -100,6 +106,41 @@ class Lexer {
     const bool block = letter == '%';
     add(block ? TokenKind::kBlockBegin : TokenKind::kPrintBegin, {});
     read_expression(block);
+  }
+
+  // The rest of {% raw %} or {% raw -%}; reads nothing if this is another block.
+  bool accept_raw_begin() {
+    size_t at = skip_spaces(at_);
+    if (source_.compare(at, 3, "raw") != 0) return false;
+    at = skip_spaces(at + 3);
+    const bool dash = at < source_.size() && source_[at] == '-';
+    if (source_.compare(at + dash, 2, "%}") != 0) return false;
+    advance(at + dash + 2 - at_);
+    finish_tag(dash ? '-' : '+', false);
+    return true;
+  }
+
+  // Text up to {% endraw %}, in which nothing is a tag.
+  void read_raw() {
+    for (size_t tag = at_; (tag = source_.find("{%", tag)) != std::string::npos; ++tag) {
+      size_t at = tag + 2;
+      const char sign = at < source_.size() && (source_[at] == '-' || source_[at] == '+') ? source_[at++] : ' ';
+      at = skip_spaces(at);
+      if (source_.compare(at, 6, "endraw") != 0) continue;
+      at = skip_spaces(at + 6);
+      const char end_sign = at < source_.size() && (source_[at] == '-' || source_[at] == '+') ? source_[at++] : ' ';
+      if (source_.compare(at, 2, "%}") != 0) continue;
+      add_text(std::string_view(source_).substr(at_, tag - at_), sign, true);
+      advance(at + 2 - at_);
+      finish_tag(end_sign, true);
+      return;
+    }
+    throw fail(ErrorKind::kCorrupt, "the block 'raw' is not closed by 'endraw'");
+  }
+
+  size_t skip_spaces(size_t at) const {
+    const std::string_view rest = std::string_view(source_).substr(std::min(at, source_.size()));
+    return source_.size() - strip_left(rest).size();
   }
 
   // After the closing brackets: -%} eats all white space, %} one newline (trim_blocks).
@@ -127,7 +168,6 @@ class Lexer {
   }
 
   void read_expression(bool block) {
-    const size_t first = tokens_.size();
     const int opened_at = line_;
     int brackets = 0;
     while (at_ < source_.size()) {
@@ -136,9 +176,9 @@ class Lexer {
       if (c == ' ' || c == '\n' || c == '\t') {
         advance(1);
       } else if (is_name_start(c)) {
-        read_name(block && tokens_.size() == first);
+        read_name();
       } else if (is_digit(c)) {
-        read_integer();
+        read_number();
       } else if (c == '"' || c == '\'') {
         read_string(c);
       } else {
@@ -149,27 +189,42 @@ class Lexer {
     throw fail(ErrorKind::kCorrupt, block ? "the block {% is not closed" : "the expression {{ is not closed");
   }
 
-  void read_name(bool is_keyword_of_block) {
+  void read_name() {
     size_t end = at_;
     while (end < source_.size() && (is_name_start(source_[end]) || is_digit(source_[end]))) ++end;
-    std::string name = source_.substr(at_, end - at_);
-    // What follows a raw block is not made of our tokens.
-    if (is_keyword_of_block && name == "raw") throw fail(ErrorKind::kUnsupported, "the block 'raw' is not supported");
-    add(TokenKind::kName, std::move(name));
+    add(TokenKind::kName, source_.substr(at_, end - at_));
     at_ = end;
   }
 
-  void read_integer() {
+  void read_number() {
     size_t end = at_;
-    while (end < source_.size() && (is_digit(source_[end]) || source_[end] == '_')) ++end;
-    if (end + 1 < source_.size() && source_[end] == '.' && is_digit(source_[end + 1])) {
-      throw fail(ErrorKind::kUnsupported, "numbers with a fraction are not supported");
+    const auto skip_digits = [&] {
+      while (end < source_.size() && (is_digit(source_[end]) || source_[end] == '_')) ++end;
+    };
+    const auto digit_at = [&](size_t i) { return i < source_.size() && is_digit(source_[i]); };
+    skip_digits();
+    // After a dot, as in list.0.5, a number has no fraction.
+    const bool after_dot = at_ > 0 && source_[at_ - 1] == '.';
+    bool fraction = false;
+    if (!after_dot && end < source_.size() && source_[end] == '.' && digit_at(end + 1)) {
+      fraction = true;
+      ++end;
+      skip_digits();
+    }
+    if (!after_dot && end < source_.size() && (source_[end] == 'e' || source_[end] == 'E')) {
+      const size_t digits =
+          end + 1 + (end + 1 < source_.size() && (source_[end + 1] == '+' || source_[end + 1] == '-'));
+      if (digit_at(digits)) {
+        fraction = true;
+        end = digits;
+        skip_digits();
+      }
     }
     std::string digits = source_.substr(at_, end - at_);
     std::erase(digits, '_');
-    if (digits.size() > 18)
+    if (digits.size() > (fraction ? 40 : 18))
       throw fail(ErrorKind::kUnsupported, "the number " + printable(digits, 40) + " is too large");
-    add(TokenKind::kInteger, std::move(digits));
+    add(fraction ? TokenKind::kFloat : TokenKind::kInteger, std::move(digits));
     at_ = end;
   }
 
@@ -190,7 +245,7 @@ class Lexer {
 
   // Python's escapes; `i` is at the letter after the backslash and is left on the last one read.
   void append_escape(size_t& i, std::string& value) const {
-    constexpr std::string_view kLetters = "ntr\\'\"abfv0", kValues = "\n\t\r\\'\"\a\b\f\v";
+    constexpr std::string_view kLetters = "ntr\\'\"abfv", kValues = "\n\t\r\\'\"\a\b\f\v";
     const char c = source_[i];
     const size_t digits = c == 'x' ? 2 : c == 'u' ? 4 : c == 'U' ? 8 : 0;
     if (digits > 0) {
@@ -203,7 +258,15 @@ class Lexer {
       append_utf8(static_cast<char32_t>(code), value);
       i += digits;
     } else if (const size_t known = kLetters.find(c); known != std::string_view::npos) {
-      value += c == '0' ? '\0' : kValues[known];
+      value += kValues[known];
+    } else if (c >= '0' && c <= '7') {  // up to three octal digits
+      char32_t code = 0;
+      size_t end = i;
+      for (; end < source_.size() && end < i + 3 && source_[end] >= '0' && source_[end] <= '7'; ++end) {
+        code = code * 8 + static_cast<char32_t>(source_[end] - '0');
+      }
+      append_utf8(code, value);
+      i = end - 1;
     } else if (c != '\n') {  // a backslash before a line break joins the lines; any other stays
       value += '\\';
       value += c;

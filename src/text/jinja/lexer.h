@@ -16,6 +16,7 @@ enum class TokenKind {
   kName,
   kString,
   kInteger,
+  kFloat,
   kOperator,
   kEnd
 };

@@ -17,7 +17,14 @@ class TokenStream {
   TokenStream(std::vector<Token> tokens, const std::string& where) : tokens_(std::move(tokens)), where_(where) {}
 
   const Token& peek(size_t ahead = 0) const { return tokens_[std::min(at_ + ahead, tokens_.size() - 1)]; }
-  Token next() { return at_ + 1 < tokens_.size() ? std::move(tokens_[at_++]) : tokens_[at_]; }
+  const Token& next() { return at_ + 1 < tokens_.size() ? tokens_[at_++] : tokens_[at_]; }
+  size_t position() const { return at_; }
+  // Whether the name occurs among the tokens read since `position`.
+  bool mentioned_since(size_t position, std::string_view name) const {
+    return std::any_of(tokens_.begin() + static_cast<std::ptrdiff_t>(position),
+                       tokens_.begin() + static_cast<std::ptrdiff_t>(at_),
+                       [&](const Token& token) { return token.kind == TokenKind::kName && token.text == name; });
+  }
 
   bool at(TokenKind kind, std::string_view text) const { return peek().kind == kind && peek().text == text; }
   bool at_operator(std::string_view text) const { return at(TokenKind::kOperator, text); }
@@ -47,6 +54,9 @@ class TokenStream {
                               : end_of_tag                  ? "the end of the tag"
                                                             : fmt::format("'{}'", printable(token.text, 40));
     return error(ErrorKind::kCorrupt, "{}:{}: expected {}, found {}", where_, token.line, expected, found);
+  }
+  Error wrong(int line, const std::string& message) const {
+    return error(ErrorKind::kCorrupt, "{}:{}: {}", where_, line, message);
   }
   Error unsupported(int line, const std::string& what) const {
     return error(ErrorKind::kUnsupported, "{}:{}: {} is not supported in chat templates yet", where_, line, what);

@@ -10,42 +10,62 @@
 #include <variant>
 #include <vector>
 
-#include "base/error.h"
-
 namespace pent::jinja {
 
+class Value;
 struct Undefined {};
 struct None {};
+struct Text;
 struct List;
 struct Dict;
+struct Function;
+struct Namespace;
+using Items = std::vector<Value>;
+using Entries = std::vector<std::pair<Value, Value>>;
+using Variables = std::vector<std::pair<std::string, Value>>;
 
-// Cheap to copy: strings and containers are shared and never changed.
+// A generator is what filters such as map give: it can be gone through, but has no length and no items by number.
+enum class ListKind { kList, kTuple, kGenerator };
+
+// Cheap to copy: strings and containers are shared and never changed. Only a namespace changes; the Runtime owns it.
 class Value {
  public:
-  using Storage = std::variant<Undefined, None, bool, int64_t, std::shared_ptr<const std::string>,
-                               std::shared_ptr<const List>, std::shared_ptr<const Dict>>;
+  using Storage =
+      std::variant<Undefined, None, bool, int64_t, double, std::shared_ptr<const Text>, std::shared_ptr<const List>,
+                   std::shared_ptr<const Dict>, std::shared_ptr<const Function>, Namespace*>;
   Value() = default;
   Value(None none) : storage_(none) {}
   Value(bool value) : storage_(value) {}
   Value(int64_t value) : storage_(value) {}
-  Value(std::string text) : storage_(std::make_shared<const std::string>(std::move(text))) {}
-  Value(std::vector<Value> items);
-  Value(std::vector<std::pair<std::string, Value>> entries);
-  Value(const char*) = delete;  // would become a bool
+  Value(double value) : storage_(value) {}
+  // `safe`: what Python calls Markup: HTML that `+` and `%` do not escape, while they escape what they join it with.
+  Value(std::string text, bool safe = false);
+  Value(const char* text) : Value(std::string(text)) {}
+  Value(Items items, ListKind kind = ListKind::kList);
+  Value(Entries entries);
+  Value(Function function);
+  Value(Namespace* space) : storage_(space) {}
 
   bool is_undefined() const { return std::holds_alternative<Undefined>(storage_); }
   bool is_none() const { return std::holds_alternative<None>(storage_); }
+  bool is_safe() const;
   // nullptr if of another type.
-  const std::string* as_string() const { return pointee<std::string>(); }
-  const std::vector<Value>* as_list() const;
-  const std::vector<std::pair<std::string, Value>>* as_dict() const;
+  const std::string* as_string() const;
+  const Items* as_list() const;   // of a list or a tuple
+  const Items* as_items() const;  // of a list, a tuple or a generator
+  const Entries* as_dict() const;
+  const Function* as_function() const { return pointee<Function>(); }
   const bool* as_bool() const { return std::get_if<bool>(&storage_); }
   const int64_t* as_int() const { return std::get_if<int64_t>(&storage_); }
+  const double* as_float() const { return std::get_if<double>(&storage_); }
+  Namespace* as_namespace() const;
+  ListKind list_kind() const;  // of a list, tuple or generator
 
-  std::optional<int64_t> number() const;  // of an integer, and of true and false: 1 and 0, as in Python
+  std::optional<int64_t> integer() const;  // of an integer, and of true and false: 1 and 0, as in Python
+  std::optional<double> number() const;    // of those and of floats
   bool truth() const;
-  const char* type_name() const;
-  int depth() const;  // containers within containers
+  const char* type_name() const;  // with its article
+  int depth() const;              // containers within containers
 
  private:
   template <typename T>
@@ -56,32 +76,39 @@ class Value {
   Storage storage_;
 };
 
+struct Text {
+  std::string text;
+  bool safe;
+};
 struct List {
-  std::vector<Value> items;
+  Items items;
+  ListKind kind;
   int depth;
 };
 struct Dict {
-  std::vector<std::pair<std::string, Value>> entries;
+  Entries entries;
   int depth;
 };
-
-// What one application of a template may still do: evaluations, bytes produced, values compared.
-class Budget {
- public:
-  explicit Budget(int64_t units) : left_(units) {}
-  void spend(size_t units);  // kResourceExhausted when nothing is left
-
- private:
-  int64_t left_;
+struct Namespace {
+  Variables variables;
 };
 
-bool equal(const Value& a, const Value& b, Budget& budget);
-std::string to_text(const Value& value, Budget& budget);           // str(value)
-std::string to_json(const Value& value, Budget& budget);           // json.dumps(value, ensure_ascii=False)
-const Value* find_entry(const Value& dict, std::string_view key);  // nullptr if absent or not a dict
+struct Node;
+struct Frame;
+class Runtime;
+struct Arguments;
+using Builtin = Value (*)(Runtime& runtime, const Value& self, const Arguments& arguments);
 
-// Without the white space (Python's idea of it) at the ends.
-std::string_view strip_left(std::string_view text);
-std::string_view strip_right(std::string_view text);
+// A macro with the frame it was defined in, or one of our functions, bound to `self` if it is a method.
+struct Function {
+  std::string name;
+  const Node* macro = nullptr;
+  Frame* frame = nullptr;
+  Builtin builtin = nullptr;
+  Value self = {};
+};
+
+const Value* find_variable(const Variables& variables, std::string_view name);  // nullptr if absent
+void set_variable(Variables& variables, std::string_view name, Value value);
 
 }  // namespace pent::jinja
