@@ -74,7 +74,7 @@ TraceSink Presenter::begin(int prompt_tokens, Picture picture) {
     LiveViewOptions options = live_view_on_stderr();
     options.answer_only = picture == Picture::kAnswer;
     view_ = std::make_unique<LiveView>(std::move(options), tokenizer_pieces(tokenizer));
-  } else if (!spec.is_diffusion() && !output_.json && options_.best_of == 1) {
+  } else if (!spec.is_diffusion() && !output_.json && options_.best_of == 1 && !constraint_of(options_)) {
     stream_ = std::make_unique<TextStream>(tokenizer, options_.stop, write_stdout);
   }
   TraceSink file;

@@ -15,7 +15,8 @@ struct Arguments {
   std::string system;
 };
 
-int run(const Arguments& args) {
+int run(Arguments& args) {
+  read_constraint_files(args.run.generation);
   const std::string text = text_argument(args.text);
   LoadedModel loaded = load(args.run.model);
   Model& model = loaded.model;
@@ -41,9 +42,10 @@ int run(const Arguments& args) {
 
 Action define_fill(CommandLine& line) {
   auto args = std::make_shared<Arguments>();
-  line.positional(
-          "TEMPLATE", args->text,
-          "the text; [[12]] is a hole of twelve tokens, [[name:12]] a named one, \\[[ a literal; - is standard input")
+  line.positional("TEMPLATE", args->text,
+                  "the text; [[12]] is a hole of twelve tokens, [[name:12]] a named one, [[regex:P]] and "
+                  "[[choice:a|b]] holes of a pattern, "
+                  "\\[[ a literal; - is standard input")
       .required();
   line.option("--system", args->system, "the system message, for models with a chat template");
   add_generation_options(line, args->run);

@@ -76,6 +76,10 @@ void add_generation_options(CommandLine& line, RunOptions& options) {
   line.option("--seed", g.seed, "same seed, same text; at most 2^53").range(0, 0x1p53);
   // One value for each --stop, so that a PROMPT may follow it.
   line.option("--stop", g.stop, "end before this text; may be repeated");
+  line.option("--regex", g.regex, "the text matches this regular expression from end to end (docs/constraints.md)");
+  line.option("--json-schema", g.json_schema,
+              "the text is JSON of this schema: JSON itself, or the name of a file with it");
+  line.option("--grammar", g.grammar, "the text is of this grammar in GBNF: rules, or the name of a file with them");
   line.option("--max-nfe", g.max_nfe, "end after this many forward passes");
   line.option("--deadline-ms", g.deadline_ms, "end after this time with what is there");
 }
@@ -88,6 +92,14 @@ LoadedModel load(const ModelOptions& options) {
 }
 
 ModelFiles find_files(const ModelOptions& options) { return find_model(options.model, embedded_models()); }
+
+void read_constraint_files(GenerationOptions& options) {
+  const auto read = [](std::optional<std::string>& option, std::string_view sign) {
+    if (option && option->find(sign) == std::string::npos && *option != "true") option = file_argument(*option);
+  };
+  read(options.json_schema, "{");
+  read(options.grammar, "::=");
+}
 
 void check_mode(const std::string& mode, const ModelSpec& spec, const std::string& model) {
   if (mode == "ar" && spec.is_diffusion()) {

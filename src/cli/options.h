@@ -33,6 +33,9 @@ struct LoadedModel {
 LoadedModel load(const ModelOptions& options);
 ModelFiles find_files(const ModelOptions& options);
 
+// --json-schema and --grammar may name files: reads them. Throws kIo.
+void read_constraint_files(GenerationOptions& options);
+
 // Refuses --mode ar for a diffusion model and the other way round; throws kInvalidArgument.
 void check_mode(const std::string& mode, const ModelSpec& spec, const std::string& model);
 

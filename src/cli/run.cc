@@ -20,7 +20,8 @@ struct Arguments {
   int number = 1;
 };
 
-int run(const Arguments& args) {
+int run(Arguments& args) {
+  read_constraint_files(args.run.generation);
   const bool chatting = !args.prompt_given && is_terminal(STDIN_FILENO);
   if (chatting && (args.output.json || args.number > 1)) {
     throw error(ErrorKind::kInvalidArgument, "{} needs a PROMPT", args.output.json ? "--json" : "-n");

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "engine/best_of.h"
+#include "engine/constraint.h"
 #include "engine/fill_template.h"
 #include "engine/generate.h"
 #include "engine/requests.h"
@@ -15,13 +16,20 @@
 namespace pent {
 namespace {
 
+struct HoleCells {
+  int32_t begin = 0, end = 0;
+  bool writes_blank = false;  // its first token must bring the blank that the literal before it lent
+};
+
 struct FillCanvas {
   Canvas canvas;
-  std::vector<int32_t> hole_begins;  // first cell of each hole, in order
-  std::vector<int32_t> blank_cells;  // those of them that must bring the blank the literal before them lent
-  std::vector<int32_t> banned_there;
+  std::vector<HoleCells> holes;  // in order
+  std::vector<CellRule> rules;
   int hole_tokens = 0;
 };
+
+constexpr int kPatternCells = 16;     // for a pattern without a longest text
+constexpr int kMaxPatternCells = 64;  // a token is a byte at least
 
 std::vector<TokenId> opening(const Model& model, const std::string& system) {
   const ModelSpec& spec = model.denoiser->spec();
@@ -39,41 +47,97 @@ bool is_word_behind_blank(std::string_view bytes) { return bytes.size() > 1 && b
 // Whether literal `i` ends with one blank that its neighbour, a hole, is to write.
 bool lends_blank(const std::vector<FillSegment>& segments, size_t i) {
   const std::string& text = segments[i].text;
-  return i + 1 < segments.size() && segments[i + 1].tokens > 0 && text.ends_with(' ') && !text.ends_with("  ");
+  return i + 1 < segments.size() && segments[i + 1].is_hole() && text.ends_with(' ') && !text.ends_with("  ");
 }
 
-// Leaves the vocabulary's words behind a blank; empty when it has none.
-std::vector<int32_t> banned_behind_lent_blank(const Tokenizer& tokenizer) {
-  std::vector<int32_t> banned;
-  for (TokenId token = 0; token < tokenizer.size(); ++token)
-    if (!is_word_behind_blank(tokenizer.token_bytes(token))) banned.push_back(token);
-  return static_cast<int>(banned.size()) < tokenizer.size() ? banned : std::vector<int32_t>{};
-}
-
-FillCanvas make_canvas(const Model& model, const std::vector<FillSegment>& segments, const std::string& system) {
-  FillCanvas made{.canvas = Canvas(model.denoiser->spec().mask_id)};
-  int64_t holes = 0;
-  for (const FillSegment& segment : segments) holes += segment.tokens;
-  if (const int context = model.denoiser->spec().max_positions; holes > context)
-    throw error(ErrorKind::kInvalidArgument, "the holes have {} tokens together, but the model's context is {}", holes,
-                context);
-  made.hole_tokens = static_cast<int>(holes);
-  made.canvas.append_fixed(opening(model, system));
-  made.banned_there = banned_behind_lent_blank(*model.tokenizer);
-  for (size_t i = 0; i < segments.size(); ++i) {
-    const FillSegment& segment = segments[i];
-    if (segment.tokens == 0) {
-      const bool lent = !made.banned_there.empty() && lends_blank(segments, i);
-      const size_t written = segment.text.size() - (lent ? 1 : 0);
-      made.canvas.append_fixed(model.tokenizer->encode(segment.text.substr(0, written)));
-      if (lent) made.blank_cells.push_back(made.canvas.size());
-    } else {
-      made.hole_begins.push_back(made.canvas.size());
-      made.canvas.append_masked(segment.tokens);
-    }
+// A hole is filled with text only: no end, no padding, no template marks.
+std::shared_ptr<const TokenSet> text_tokens(const Model& model, bool behind_blank) {
+  const ModelSpec& spec = model.denoiser->spec();
+  TokenSet set(static_cast<size_t>(spec.vocab_size + 63) / 64);
+  bool any = false;
+  for (TokenId token = 0; token < model.tokenizer->size(); ++token) {
+    if (!is_text_token(token, *model.tokenizer, spec)) continue;
+    if (behind_blank && !is_word_behind_blank(model.tokenizer->token_bytes(token))) continue;
+    set[static_cast<size_t>(token) / 64] |= uint64_t{1} << (token % 64);
+    any = true;
   }
-  return made;
+  return any ? std::make_shared<const TokenSet>(std::move(set)) : nullptr;
 }
+
+// As many cells as the pattern's longest text has bytes, within reason, and as its shortest has tokens.
+int cells_for(const TokenAutomaton& language) {
+  const auto longest =
+      static_cast<int>(std::min<int64_t>(language.bytes().longest().value_or(kPatternCells), kMaxPatternCells));
+  return std::max({longest, language.shortest(), 1});
+}
+
+class CanvasMaker {
+ public:
+  CanvasMaker(Model& model, const std::vector<FillSegment>& segments, const std::optional<Constraint>& whole)
+      : model_(model), segments_(segments), whole_(whole) {
+    text_ = text_tokens(model, /*behind_blank=*/false);
+    // Where the whole is of a language, so are its literals, to the last blank.
+    if (!whole) behind_blank_ = text_tokens(model, /*behind_blank=*/true);
+  }
+
+  FillCanvas make(const std::string& system) {
+    made_.canvas.append_fixed(opening(model_, system));
+    const int32_t begin = made_.canvas.size();
+    for (size_t i = 0; i < segments_.size(); ++i) {
+      if (segments_[i].is_hole())
+        add_hole(segments_[i]);
+      else
+        add_literal(i);
+    }
+    if (whole_) {
+      const ModelSpec& spec = model_.denoiser->spec();
+      made_.rules = {{begin, made_.canvas.size(),
+                      model_.constraints.compile(*whole_, *model_.tokenizer, spec, /*may_end=*/false)}};
+    }
+    return std::move(made_);
+  }
+
+ private:
+  void add_literal(size_t i) {
+    const std::string& text = segments_[i].text;
+    lent_ = behind_blank_ && lends_blank(segments_, i);
+    made_.canvas.append_fixed(model_.tokenizer->encode(text.substr(0, text.size() - (lent_ ? 1 : 0))));
+  }
+
+  void add_hole(const FillSegment& hole) {
+    const int32_t begin = made_.canvas.size();
+    std::shared_ptr<const TokenAutomaton> language;
+    int tokens = hole.tokens;
+    if (!hole.pattern.empty()) {
+      if (whole_)
+        throw error(ErrorKind::kInvalidArgument,
+                    "the hole '{}' has a pattern, and {} says what the whole is; keep one of them", hole.name,
+                    whole_->what);
+      const std::string what = fmt::format("the pattern of the hole '{}'", hole.name);
+      language = model_.constraints.compile({Constraint::Kind::kRegex, hole.pattern, what}, *model_.tokenizer,
+                                            model_.denoiser->spec(), /*may_end=*/true);
+      tokens = cells_for(*language);
+    }
+    const int context = model_.denoiser->spec().max_positions;
+    if ((made_.hole_tokens += tokens) > context)
+      throw error(ErrorKind::kInvalidArgument, "the holes have {} tokens together, but the model's context is {}",
+                  made_.hole_tokens, context);
+    made_.canvas.append_masked(tokens);
+    const int32_t end = made_.canvas.size();
+    made_.holes.push_back({begin, end, lent_});
+    if (language) made_.rules.push_back({begin, end, language});
+    if (!language && lent_) made_.rules.push_back({begin, begin + 1, nullptr, behind_blank_});
+    if (!language) made_.rules.push_back({begin + (lent_ ? 1 : 0), end, nullptr, text_});
+    lent_ = false;
+  }
+
+  Model& model_;
+  const std::vector<FillSegment>& segments_;
+  const std::optional<Constraint>& whole_;
+  std::shared_ptr<const TokenSet> text_, behind_blank_;  // behind_blank_: null where the vocabulary has no such words
+  bool lent_ = false;                                    // the literal before lent its last blank
+  FillCanvas made_{.canvas = Canvas(model_.denoiser->spec().mask_id)};
+};
 
 SamplingParams fill_params(const Model& model, const FillCanvas& made, GenerationOptions options) {
   if (options.max_tokens)
@@ -86,49 +150,34 @@ SamplingParams fill_params(const Model& model, const FillCanvas& made, Generatio
   return resolved_params(model, options, made.canvas.size() - made.hole_tokens);
 }
 
-// A hole is filled with text only: no end, no padding, no template marks.
-std::vector<int32_t> banned_in_holes(const Model& model) {
-  const ModelSpec& spec = model.denoiser->spec();
-  std::vector<int32_t> banned = unwritable_tokens(spec, model.tokenizer->size());
-  std::vector<bool> is_banned(static_cast<size_t>(spec.vocab_size));
-  for (const int32_t token : banned) is_banned[static_cast<size_t>(token)] = true;
-  const auto ban = [&](int32_t token) {
-    if (token < 0 || token >= spec.vocab_size || is_banned[static_cast<size_t>(token)]) return;
-    is_banned[static_cast<size_t>(token)] = true;
-    banned.push_back(token);
-  };
-  for (const int32_t token : spec.stop_ids) ban(token);
-  for (int32_t token = 0; token < model.tokenizer->size(); ++token)
-    if (model.tokenizer->is_special(token)) ban(token);
-  return banned;
-}
-
+// A hole with a pattern may end before its cells do: end tokens fill the rest.
 Filling collect(const Model& model, const Canvas& canvas, const std::vector<FillSegment>& segments,
                 const FillCanvas& made, const std::string& finish_reason) {
   Filling filling;
-  size_t hole = 0;
+  auto cells = made.holes.begin();
   std::string bytes;
-  for (size_t i = 0; i < segments.size(); ++i) {
-    const FillSegment& segment = segments[i];
+  for (const FillSegment& segment : segments) {
     bytes += segment.text;
-    if (segment.tokens == 0) continue;
-    std::string hole_bytes;
-    int written = 0;
-    for (int32_t cell = made.hole_begins[hole]; cell < made.hole_begins[hole] + segment.tokens; ++cell) {
-      if (canvas[cell].state != CellState::kCommitted) continue;
-      hole_bytes += model.tokenizer->token_bytes(canvas[cell].token);
-      filling.generation.token_ids.push_back(canvas[cell].token);
-      ++written;
+    if (!segment.is_hole()) continue;
+    std::vector<TokenId> written;
+    bool complete = true;
+    for (int32_t cell = cells->begin; cell < cells->end; ++cell) {
+      const Cell& each = canvas[cell];
+      complete = complete && each.state == CellState::kCommitted;
+      if (each.state == CellState::kCommitted && is_text_token(each.token, *model.tokenizer, model.denoiser->spec()))
+        written.push_back(each.token);
     }
-    const auto& lent = made.blank_cells;
-    if (std::binary_search(lent.begin(), lent.end(), made.hole_begins[hole]) && hole_bytes.starts_with(' '))
-      hole_bytes.erase(0, 1);  // the literal's
+    if (!complete && !segment.pattern.empty()) written.clear();
+    std::string hole_bytes = bytes_of(*model.tokenizer, written);
+    if (cells->writes_blank && hole_bytes.starts_with(' ')) hole_bytes.erase(0, 1);  // the literal's
     bytes += hole_bytes;
+    auto& tokens = filling.generation.token_ids;
+    tokens.insert(tokens.end(), written.begin(), written.end());
     filling.holes.push_back({.name = segment.name,
                              .text = replace_invalid_utf8(hole_bytes),
-                             .tokens = written,
-                             .finish = written == segment.tokens ? "filled" : finish_reason});
-    ++hole;
+                             .tokens = static_cast<int>(written.size()),
+                             .finish = complete ? "filled" : finish_reason});
+    ++cells;
   }
   filling.generation.text = replace_invalid_utf8(bytes);
   return filling;
@@ -150,22 +199,22 @@ Filling fill(Model& model, const std::string& text_with_holes, const GenerationO
                 "attention",
                 spec.family);
   const std::vector<FillSegment> segments = parse_fill_template(text_with_holes);
-  const FillCanvas made = make_canvas(model, segments, system);
-  const SamplingParams params = fill_params(model, made, options);
+  const std::optional<Constraint> whole = constraint_of(options);
+  const FillCanvas made = CanvasMaker(model, segments, whole).make(system);
+  SamplingParams params = fill_params(model, made, options);
+  params.cell_rules = made.rules;
   std::vector<std::unique_ptr<Sampler>> samplers;
   for (int candidate = 0; candidate < options.best_of; ++candidate) {
     SamplingParams own = params;
     own.n_index = candidate_index(options, params.n_index, candidate);
     samplers.push_back(make_diffusion_sampler(made.canvas, own, /*stop_ids=*/{}));
   }
-  const auto [best, outcome] = choose_likeliest(samplers, decode(*model.denoiser, samplers, params,
-                                                                 {.banned = banned_in_holes(model),
-                                                                  .narrow_cells = made.blank_cells,
-                                                                  .banned_in_narrow = made.banned_there,
-                                                                  .cancel = cancel,
-                                                                  .trace = trace}));
+  const auto [best, outcome] = choose_likeliest(
+      samplers, decode(*model.denoiser, samplers, params,
+                       {.banned = unwritable_tokens(spec, model.tokenizer->size()), .cancel = cancel, .trace = trace}));
   Filling filling = collect(model, samplers[best]->canvas(), segments, made, outcome.finish_reason);
   Generation& generation = filling.generation;
+  if (whole && outcome.finish_reason != "length") generation.text.clear();
   generation.finish_reason = outcome.finish_reason;
   generation.prompt_tokens = made.canvas.size() - made.hole_tokens;
   generation.completion_tokens = static_cast<int>(generation.token_ids.size());

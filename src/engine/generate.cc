@@ -49,10 +49,17 @@ std::unique_ptr<Sampler> make_sampler(std::vector<TokenId> prompt, const Samplin
   return make_diffusion_sampler(std::move(canvas), own, spec.stop_ids);
 }
 
+// A text that must be of a language is whole or not there.
+CutText whole_text(const Tokenizer& tokenizer, const std::vector<TokenId>& tokens, const std::string& finish_reason) {
+  if (finish_reason == "deadline" || finish_reason == "cancelled") return {};
+  return {.text = bytes_of(tokenizer, tokens), .kept = tokens.size()};
+}
+
 Generation make_generation(const Tokenizer& tokenizer, const Sampler& sampler, const SamplingParams& params,
                            const DecodeOutcome& outcome, const std::vector<std::string>& stops) {
   std::vector<int32_t> tokens = sampler.completion();
-  CutText cut = completion_text(tokenizer, tokens, stops);
+  CutText cut = params.cell_rules.empty() ? completion_text(tokenizer, tokens, stops)
+                                          : whole_text(tokenizer, tokens, outcome.finish_reason);
   tokens.resize(cut.kept);
   return {.text = std::move(cut.text),
           .token_ids = tokens,
@@ -81,6 +88,9 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
                                        const std::function<void(const Generation&)>& finished) {
   const ModelSpec& spec = model.denoiser->spec();
   const Tokenizer& tokenizer = *model.tokenizer;
+  const std::optional<Constraint> constraint = constraint_of(options);
+  std::shared_ptr<const TokenAutomaton> language;
+  if (constraint) language = model.constraints.compile(*constraint, tokenizer, spec, /*may_end=*/true);
   std::vector<std::unique_ptr<Sampler>> samplers;
   std::vector<SamplingParams> params;
   std::vector<int> prompt_tokens;
@@ -89,6 +99,8 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
     prompt_tokens.push_back(static_cast<int>(prompt.size()));
     params.push_back(resolved_params(model, options, prompt_tokens.back()));
     params.back().seed = item.seed;
+    if (language)
+      params.back().cell_rules = {{prompt_tokens.back(), prompt_tokens.back() + params.back().max_tokens, language}};
     for (int candidate = 0; candidate < options.best_of; ++candidate) {
       params.back().n_index = candidate_index(options, item.n_index, candidate);
       samplers.push_back(make_sampler(prompt, params.back(), spec));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "engine/constraint.h"
 #include "io/model_files.h"
 #include "model/denoiser.h"
 #include "text/chat_template.h"
@@ -20,6 +21,7 @@ struct Model {
   std::shared_ptr<const Tokenizer> tokenizer;
   std::unique_ptr<ChatTemplate> chat_template;  // null if it has none
   std::unique_ptr<Denoiser> denoiser;
+  ConstraintCompiler constraints;
 };
 
 // A model the binary carries: file name -> bytes that live as long as the process.

@@ -21,6 +21,11 @@ bool all_finite(std::span<const float> logits) {
   return bad == 0;
 }
 
+void ban_all_but(const TokenSet& allowed, std::span<float> logits) {
+  for (size_t token = 0; token < logits.size(); ++token)
+    if (!contains(allowed, static_cast<int32_t>(token))) logits[token] = kBanned;
+}
+
 void penalize(std::span<float> logits, std::span<const int32_t> recent, float penalty) {
   for (const int32_t token : recent) {
     float& logit = logits[static_cast<size_t>(token)];
@@ -172,12 +177,12 @@ void check_head_request(const HeadRequest& request, size_t head_rows, int vocab_
     if (std::isnan(bias.bias) || bias.bias == -kBanned)
       refuse(fmt::format("bias {} for token {}", bias.bias, bias.token));
   }
-  for (const int32_t token : request.banned_where_flagged) {
-    if (token < 0 || token >= vocab_size)
-      refuse(fmt::format("banned token {}, the vocabulary has {}", token, vocab_size));
+  if (!request.allowed.empty() && request.allowed.size() != head_rows)
+    refuse(fmt::format("{} sets of tokens for {} rows", request.allowed.size(), head_rows));
+  for (const auto& set : request.allowed) {
+    if (set != nullptr && set->size() != static_cast<size_t>(vocab_size + 63) / 64)
+      refuse(fmt::format("a set of {} words for a vocabulary of {}", set->size(), vocab_size));
   }
-  if (!request.flags.empty() && request.flags.size() != head_rows)
-    refuse(fmt::format("{} flags for {} rows", request.flags.size(), head_rows));
   if (!request.targets.empty() && request.targets.size() != head_rows) {
     refuse(fmt::format("{} targets for {} rows", request.targets.size(), head_rows));
   }
@@ -209,8 +214,7 @@ void check_head_request(const HeadRequest& request, size_t head_rows, int vocab_
 RowStats reduce_logits(std::span<float> logits, const HeadRequest& request, size_t row) {
   if (!all_finite(logits)) throw error(ErrorKind::kCorrupt, "the logits of head row {} are not finite", row);
   for (const TokenBias& bias : request.biases) logits[bias.token] += bias.bias;
-  if (!request.flags.empty() && request.flags[row] != 0)
-    for (const int32_t token : request.banned_where_flagged) logits[token] = kBanned;
+  if (!request.allowed.empty() && request.allowed[row] != nullptr) ban_all_but(*request.allowed[row], logits);
   if (request.repetition_penalty != 1) penalize(logits, request.recent[row], request.repetition_penalty);
 
   RowStats stats;
@@ -218,8 +222,7 @@ RowStats reduce_logits(std::span<float> logits, const HeadRequest& request, size
     if (logits[token] > logits[stats.argmax]) stats.argmax = static_cast<int32_t>(token);
   }
   stats.max_logit = logits[stats.argmax];
-  if (!std::isfinite(stats.max_logit))
-    throw error(ErrorKind::kInvalidArgument, "head request: the biases leave no token");
+  if (!std::isfinite(stats.max_logit)) throw error(ErrorKind::kInvalidArgument, "head request: no token is allowed");
 
   const kernels::KernelSet& kernels = kernels::active_kernel_set();
   const int64_t n = static_cast<int64_t>(logits.size());

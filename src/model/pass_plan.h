@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -60,14 +61,19 @@ struct TokenBias {
   float bias = 0;  // added to the logit; -infinity bans the token
 };
 
+// A bit for each token of the vocabulary.
+using TokenSet = std::vector<uint64_t>;
+inline bool contains(const TokenSet& set, int32_t token) {
+  return (set[static_cast<size_t>(token) / 64] >> (token % 64) & 1) != 0;
+}
+
 // What the sampler wants to know of plan.head_rows. Biases act before everything else.
 struct HeadRequest {
   bool full_logits = false;       // also keep the biased logits, float32 [head_rows, vocab] (parity, tests, bounds)
   bool entropy = false;           // of softmax(logits), nats
   int top = 0;                    // how many best tokens to list per row (ties: lower id first)
   std::vector<TokenBias> biases;  // for all rows
-  std::vector<int32_t> banned_where_flagged;  // tokens that the rows with a flag cannot get
-  std::vector<uint8_t> flags;                 // empty (no row has one), or per head row 0 or 1
+  std::vector<std::shared_ptr<const TokenSet>> allowed;  // empty, or per head row the tokens it can get (null: all)
   // Per head row tokens that stand near it: a positive logit is divided by the penalty, a negative one multiplied (Keskar et
   // al. 2019, arXiv:1909.05858 §4.1). Acts right after the biases; 1: off, and `recent` is not read.
   float repetition_penalty = 1;
@@ -94,11 +100,12 @@ struct RowStats {
   int32_t argmax = 0;  // ties: lowest id
   float max_logit = 0;
   float log_sum_exp = 0;
-  float entropy = 0;            // if asked
-  int32_t drawn = 0;            // the drawn token (== argmax at temperature 0)
-  float drawn_logit = 0;        // its biased, untempered logit
-  float target_logit = 0;       // if asked
-  std::vector<TokenLogit> top;  // if asked
+  float entropy = 0;              // if asked
+  int32_t drawn = 0;              // the drawn token (== argmax at temperature 0)
+  float drawn_logit = 0;          // its biased, untempered logit
+  float target_logit = 0;         // if asked
+  std::vector<TokenLogit> top;    // if asked
+  std::span<const float> logits;  // this row of PassResult::logits, where decode() asked for them
 };
 
 struct PassResult {

@@ -36,7 +36,9 @@ class AncestralSampler : public CanvasSampler {
     PENT_CHECK(rows.size() == decided_.size(), "{} rows for {} cells", rows.size(), decided_.size());
     std::vector<CellChange> changes;
     for (const int32_t cell : opened_) reopen(cell, changes);
-    for (size_t i = 0; i < rows.size(); ++i) commit(decided_[i], rows[i].drawn, confidence(rows[i]), step, changes);
+    std::vector<Proposal> proposals;
+    for (size_t i = 0; i < rows.size(); ++i) proposals.push_back({decided_[i], &rows[i], confidence(rows[i])});
+    commit(std::move(proposals), step, changes);
     ++time_;
     draw_until_something_is_decided(changes);
     // Without remasking what is decided is final.

@@ -19,6 +19,7 @@ class ArSampler : public Sampler {
         prompt_size_(static_cast<int32_t>(prompt.size())) {
     PENT_CHECK(!prompt.empty());
     canvas_.append_fixed(prompt);
+    filter_ = std::make_unique<CellFilter>(params_.cell_rules, canvas_);
   }
 
   const Canvas& canvas() const override { return canvas_; }
@@ -36,12 +37,14 @@ class ArSampler : public Sampler {
                             .step = static_cast<uint32_t>(step),
                             .cell = static_cast<uint32_t>(canvas_.size())});
     request_penalty(params_, canvas_, canvas_.size(), stop_ids_, request);
+    if (!filter_->empty()) request.allowed.push_back(filter_->allowed(canvas_.size()));
   }
 
   std::vector<CellChange> apply(std::span<const RowStats> rows, int32_t step) override {
     PENT_CHECK(rows.size() == 1, "{} rows", rows.size());
     cached_ = canvas_.size();
     canvas_.append_masked(1);
+    filter_->decide(cached_, rows[0].drawn);
     canvas_.commit(cached_, rows[0].drawn, confidence(rows[0]), step);
     stopped_ = std::find(stop_ids_.begin(), stop_ids_.end(), rows[0].drawn) != stop_ids_.end();
     return {{cached_, rows[0].drawn, canvas_[cached_].confidence, CellState::kCommitted}};
@@ -61,6 +64,7 @@ class ArSampler : public Sampler {
   int32_t prompt_size_;
   int32_t cached_ = 0;  // cells whose keys and values are stored
   bool stopped_ = false;
+  std::unique_ptr<CellFilter> filter_;
 };
 
 }  // namespace

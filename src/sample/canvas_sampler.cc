@@ -5,12 +5,17 @@
 #include <iterator>
 
 #include "base/error.h"
+#include "model/head.h"
 #include "sample/penalty.h"
+#include "sample/score.h"
 
 namespace pent {
 
 CanvasSampler::CanvasSampler(Canvas canvas, const SamplingParams& params, std::vector<int32_t> stop_ids)
-    : canvas_(std::move(canvas)), params_(params), stop_ids_(std::move(stop_ids)) {
+    : canvas_(std::move(canvas)),
+      params_(params),
+      stop_ids_(std::move(stop_ids)),
+      filter_(params_.cell_rules, canvas_) {
   while (frontier_ < canvas_.size() && canvas_[frontier_].state != CellState::kMasked) ++frontier_;
   first_generated_ = frontier_;
   if (params_.shift && canvas_.size() > 0 && canvas_[0].state == CellState::kMasked)
@@ -54,22 +59,56 @@ void CanvasSampler::ask(int32_t step, uint32_t first_row, std::span<const int32_
     plan.head_rows.push_back(first_row + static_cast<uint32_t>(row - cells.begin()));
     request.keys.push_back(key(step, cell));
     request_penalty(params_, canvas_, cell, stop_ids_, request);
+    if (!filter_.empty()) request.allowed.push_back(filter_.allowed(cell));
   }
+  if (filter_.has_language()) request.full_logits = true;
 }
 
 void CanvasSampler::commit(int32_t cell, int32_t token, float confidence, int32_t step,
                            std::vector<CellChange>& changes) {
+  filter_.decide(cell, token);
   canvas_.commit(cell, token, confidence, step);
   changes.push_back({cell, token, confidence, CellState::kCommitted});
 }
 
+void CanvasSampler::commit(std::vector<Proposal> proposals, int32_t step, std::vector<CellChange>& changes) {
+  if (filter_.has_language())
+    std::stable_sort(proposals.begin(), proposals.end(),
+                     [](const Proposal& a, const Proposal& b) { return a.score > b.score; });
+  for (const Proposal& proposal : proposals) {
+    if (filter_.fits(proposal.cell, proposal.row->drawn)) {
+      commit(proposal.cell, proposal.row->drawn, confidence(*proposal.row), step, changes);
+    } else {
+      const RowStats row = next_best(proposal, step);
+      commit(proposal.cell, row.drawn, confidence(row), step, changes);
+    }
+  }
+}
+
+RowStats CanvasSampler::next_best(const Proposal& proposal, int32_t step) {
+  constexpr float kVeryUnlikely = -1e4f;  // instead of banned: a cell opened since may make a banned token fit again
+  std::vector<float> logits(proposal.row->logits.begin(), proposal.row->logits.end());
+  for (float& z : logits) z = std::max(z, kVeryUnlikely);
+  return reduce_logits(logits,
+                       {.allowed = {filter_.allowed(proposal.cell)},
+                        .temperature = params_.temperature,
+                        .min_p = params_.min_p,
+                        .top_k = params_.top_k,
+                        .top_p = params_.top_p,
+                        .keys = {key(step, proposal.cell)}},
+                       0);
+}
+
 void CanvasSampler::reopen(int32_t cell, std::vector<CellChange>& changes) {
+  filter_.reopen(cell);
   canvas_.reopen(cell);
   changes.push_back({cell, canvas_.mask_id(), 0, CellState::kMasked});
 }
 
 void CanvasSampler::rewrite(int32_t cell, int32_t token, float confidence, int32_t step,
                             std::vector<CellChange>& changes) {
+  if (!filter_.fits(cell, token)) return;
+  filter_.reopen(cell);
   canvas_.reopen(cell);
   commit(cell, token, confidence, step, changes);
 }

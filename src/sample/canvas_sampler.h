@@ -1,6 +1,7 @@
 // What the samplers of a canvas share: rows and head rows of a forward, draw keys, and how far the answer is final.
 #pragma once
 
+#include "sample/constraint/cell_filter.h"
 #include "sample/sampler.h"
 
 namespace pent {
@@ -28,8 +29,17 @@ class CanvasSampler : public Sampler {
   int32_t answer_end() const {
     return canvas_.size() - params_.padding;
   }  // behind it cells only fill the model's block
-  void commit(int32_t cell, int32_t token, float confidence, int32_t step, std::vector<CellChange>& changes);
+  // A masked cell with the head's answer for it.
+  struct Proposal {
+    int32_t cell = 0;
+    const RowStats* row = nullptr;
+    double score = 0;
+  };
+  // Commits what was drawn, in the order given. Where a language rules the cells: the best score first, and a token that does not fit
+  // what was committed before it gives way to the next best of its row that does.
+  void commit(std::vector<Proposal> proposals, int32_t step, std::vector<CellChange>& changes);
   void reopen(int32_t cell, std::vector<CellChange>& changes);
+  // Only where the token fits what rules the cell.
   void rewrite(int32_t cell, int32_t token, float confidence, int32_t step, std::vector<CellChange>& changes);
   // Cells before `limit` will not change once decided. Everything left of the frontier is final; a stop token there ends the
   // answer, whatever is undecided behind it.
@@ -43,6 +53,10 @@ class CanvasSampler : public Sampler {
   bool stopped_ = false;
 
  private:
+  void commit(int32_t cell, int32_t token, float confidence, int32_t step, std::vector<CellChange>& changes);
+  RowStats next_best(const Proposal& proposal, int32_t step);
+
+  mutable CellFilter filter_;  // remembers what it computed
   int32_t first_generated_ = 0;
   int32_t frontier_ = 0;  // first cell that is not final, or the stop token
 };

@@ -47,17 +47,6 @@ class Decoding {
     for (const int32_t token : options.banned)
       request_.biases.push_back({token, -std::numeric_limits<float>::infinity()});
     for (const TokenBias& bias : params.logit_bias) request_.biases.push_back(bias);
-    request_.banned_where_flagged = options.banned_in_narrow;
-  }
-
-  // Which head rows ask for a narrow cell: a row's position is its cell.
-  void flag_narrow_cells() {
-    if (options_.narrow_cells.empty()) return;
-    request_.flags.clear();
-    for (const uint32_t row : plan_.head_rows) {
-      const auto& cells = options_.narrow_cells;
-      request_.flags.push_back(std::binary_search(cells.begin(), cells.end(), plan_.rows[row].position) ? 1 : 0);
-    }
   }
 
   void start(size_t place, Sampler& sampler, DecodeOutcome& outcome) {
@@ -73,13 +62,18 @@ class Decoding {
     plan_.clear();
     request_.keys.clear();
     request_.recent.clear();
+    request_.allowed.clear();
     for (auto& each : running_) {
       each->head_begin = plan_.head_rows.size();
       each->sampler.plan(each->sequence, each->outcome.nfe, plan_, request_);
     }
-    flag_narrow_cells();
     denoiser_.forward(plan_, request_, result_);
     PENT_CHECK(result_.rows.size() == plan_.head_rows.size());
+    if (request_.full_logits) {
+      const auto vocab = static_cast<size_t>(denoiser_.spec().vocab_size);
+      for (size_t row = 0; row < result_.rows.size(); ++row)
+        result_.rows[row].logits = std::span(result_.logits).subspan(row * vocab, vocab);
+    }
     for (size_t i = 0; i < running_.size(); ++i) {
       const size_t head_end = i + 1 < running_.size() ? running_[i + 1]->head_begin : result_.rows.size();
       take(*running_[i], std::span(result_.rows).subspan(running_[i]->head_begin, head_end - running_[i]->head_begin));

@@ -22,10 +22,8 @@ struct DecodeOutcome {
 };
 
 struct DecodeOptions {
-  std::vector<int32_t> banned;            // tokens no cell may get
-  std::vector<int32_t> narrow_cells;      // cells, ascending, that …
-  std::vector<int32_t> banned_in_narrow;  // … may not get these either
-  int width = 1;                          // sequences per pass; as one ends, the next takes its place
+  std::vector<int32_t> banned;  // tokens no cell may get
+  int width = 1;                // sequences per pass; as one ends, the next takes its place
   const CancelToken* cancel = nullptr;
   TraceSink trace;
   // True once the text of a completion contains a stop string; asked after every step. Empty: there are none.

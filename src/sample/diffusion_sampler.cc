@@ -52,24 +52,26 @@ class DiffusionSampler : public CanvasSampler {
     const std::vector<int32_t> cells = asked_cells();
     PENT_CHECK(cells.size() == rows.size(), "{} rows for {} cells", rows.size(), cells.size());
     std::vector<Candidate> candidates;
+    std::vector<Proposal> proposals;  // of the candidates
     std::vector<CellChange> changes;
     for (size_t i = 0; i < rows.size(); ++i) {
-      if (canvas_[cells[i]].state == CellState::kMasked)
+      if (canvas_[cells[i]].state == CellState::kMasked) {
         candidates.push_back({.cell = cells[i],
                               .token = rows[i].drawn,
                               .confidence = confidence(rows[i]),
                               .score = score(params_.score, rows[i], key(step, cells[i]))});
-      else if (rows[i].drawn != canvas_[cells[i]].token && confidence(rows[i]) > params_.remask.value)
+        proposals.push_back({cells[i], &rows[i], candidates.back().score});
+      } else if (rows[i].drawn != canvas_[cells[i]].token && confidence(rows[i]) > params_.remask.value) {
         rewrite(cells[i], rows[i].drawn, confidence(rows[i]), step, changes);
+      }
     }
     const bool edited = !changes.empty();
     remember_what_is_kept();
     const bool leads = is_leading();
-    const std::vector<size_t> chosen = leads ? select_top(candidates, 1) : choose(candidates, step);
-    for (const size_t index : chosen) {
-      const Candidate& winner = candidates[index];
-      commit(winner.cell, winner.token, winner.confidence, step, changes);
-    }
+    std::vector<Proposal> chosen;
+    for (const size_t index : leads ? select_top(candidates, 1) : choose(candidates, step))
+      chosen.push_back(proposals[index]);
+    commit(std::move(chosen), step, changes);
     ++step_in_block_;
     if (candidates.empty()) ++post_edits_;
     const bool edits_over = !editing() || (candidates.empty() && (!edited || post_edits_ >= kPostEdits));

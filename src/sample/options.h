@@ -33,6 +33,9 @@ struct GenerationOptions {
   uint32_t n_index = 0;           // which of the -n answers
   int best_of = 1;                // candidates written for each answer, of which the likeliest is kept
   std::vector<std::string> stop;  // stop strings
+  // What the text must be, one of them at most: a regular expression (text/grammar/regex_syntax.h), a JSON Schema
+  // (json_schema.h) as JSON, or a grammar in GBNF (gbnf.h).
+  std::optional<std::string> regex, json_schema, grammar;
 };
 
 }  // namespace pent

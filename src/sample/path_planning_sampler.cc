@@ -34,13 +34,15 @@ class PathPlanningSampler : public CanvasSampler {
     const std::vector<bool> masked =
         masked_by_path_planning(scores, static_cast<double>(step + 1) / static_cast<double>(params_.steps));
     std::vector<CellChange> changes;
+    std::vector<Proposal> proposals;
     bool any_masked = false;
     for (size_t i = 0; i < rows.size(); ++i) {
       const bool was_masked = canvas_[free_[i]].state == CellState::kMasked;
       any_masked = any_masked || masked[i];
       if (masked[i] && !was_masked) reopen(free_[i], changes);
-      if (!masked[i] && was_masked) commit(free_[i], rows[i].drawn, confidence(rows[i]), step, changes);
+      if (!masked[i] && was_masked) proposals.push_back({free_[i], &rows[i], scores[i]});
     }
+    commit(std::move(proposals), step, changes);
     done_ = !any_masked;
     if (done_) advance_frontier(canvas_.size());  // before, any cell may be opened again
     return changes;

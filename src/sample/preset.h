@@ -9,6 +9,7 @@
 
 #include "model/spec.h"
 #include "sample/cache.h"
+#include "sample/constraint/cell_filter.h"
 #include "sample/options.h"
 #include "sample/revise.h"
 #include "sample/score.h"
@@ -64,6 +65,7 @@ struct SamplingParams {
   std::optional<double> deadline_ms;
   uint64_t seed = 0;
   uint32_t n_index = 0;
+  std::vector<CellRule> cell_rules;  // disjoint; resolve() makes none
 };
 
 // Options over the preset over nothing else. Throws kInvalidArgument (a value out of range, two options that contradict

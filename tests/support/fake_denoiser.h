@@ -44,9 +44,10 @@ class FakeDenoiser : public Denoiser {
       PENT_CHECK(head == 0 || plan.head_rows[head - 1] < index);
       std::vector<float> logits = logits_(seen(plan, index), plan.rows[index].position);
       for (const TokenBias& bias : request.biases) logits.at(static_cast<size_t>(bias.token)) += bias.bias;
-      if (!request.flags.empty() && request.flags.at(head) != 0)
-        for (const int32_t token : request.banned_where_flagged)
-          logits.at(static_cast<size_t>(token)) = -std::numeric_limits<float>::infinity();
+      if (!request.allowed.empty() && request.allowed.at(head) != nullptr)
+        for (int32_t token = 0; token < static_cast<int32_t>(logits.size()); ++token)
+          if (!contains(*request.allowed[head], token))
+            logits.at(static_cast<size_t>(token)) = -std::numeric_limits<float>::infinity();
       if (request.repetition_penalty != 1)
         for (const int32_t token : request.recent.at(head)) {
           float& z = logits.at(static_cast<size_t>(token));

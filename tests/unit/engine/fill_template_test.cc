@@ -41,12 +41,12 @@ std::pair<ErrorKind, std::string> problem(const std::string& text) {
 }
 
 TEST(FillTemplate, OtherKindsOfHolesAreRefusedNamingTheOnesThatExist) {
-  for (const std::string kind : {"4..16", "*", "name:*", "name:4..16", "choice:yes|no", "regex:[a-z]+", "~old text"}) {
+  for (const std::string kind : {"4..16", "*", "name:*", "name:4..16", "~old text"}) {
     const auto [error, message] = problem("ab [[" + kind + "]]");
     EXPECT_EQ(error, ErrorKind::kUnsupported) << kind;
     EXPECT_EQ(message, "the hole [[" + kind +
-                           "]] at byte 3 is of a kind this build cannot write; there are [[N]] and "
-                           "[[name:N]], N tokens long");
+                           "]] at byte 3 is of a kind this build cannot write; there are [[N]], N tokens long, "
+                           "[[regex:…]] and [[choice:…]], each with a name before it: [[name:N]]");
   }
 }
 
@@ -59,6 +59,20 @@ TEST(FillTemplate, MalformedHolesAreRefused) {
             "the text has no hole; mark one with [[N]], N being its length in tokens");
   EXPECT_EQ(problem("").second, "the text has no hole; mark one with [[N]], N being its length in tokens");
   EXPECT_EQ(problem("[[a:3]] [[a:4]]").second, "two holes are named 'a'; give each its own name");
+}
+
+TEST(FillTemplate, HolesWithPatterns) {
+  const auto segments = parse_fill_template("x[[regex:[0-9]]]y[[n:regex:a[b:c]{2}]] [[choice:a.b|c(d)]][[m:choice:x]]");
+  ASSERT_EQ(segments.size(), 7u);
+  EXPECT_EQ(segments[1].pattern, "[0-9]");
+  EXPECT_EQ(segments[1].name, "1");
+  EXPECT_TRUE(segments[1].is_hole());
+  EXPECT_EQ(segments[2].text, "y");
+  EXPECT_EQ(segments[3].pattern, "a[b:c]{2}");
+  EXPECT_EQ(segments[3].name, "n");
+  EXPECT_EQ(segments[5].pattern, "a\\.b|c\\(d\\)");
+  EXPECT_EQ(segments[6].pattern, "x");
+  EXPECT_EQ(segments[6].name, "m");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "fake_model.h"
+#include "support/expect_error.h"
 
 namespace pent {
 namespace {
@@ -92,6 +93,46 @@ TEST(Fill, RefusesWhatMakesNoSense) {
   EXPECT_THROW(fill(model, "[[513]]", {}), Error);
   EXPECT_THROW(fill(model, "a[[512]]", {}), Error);
   EXPECT_NO_THROW(fill(model, "a[[511]]", {.steps = 1}));
+}
+
+TEST(Fill, AHoleWithAPatternIsWrittenByIt) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    Model model = fake_model(fake_diffusion_spec());
+    const Filling filling =
+        fill(model, "a[[x:regex:(ab|c){1,3}]]b[[choice:[a]|c.|bb]]c[[2]]", {.temperature = 1.0, .seed = seed});
+    ASSERT_EQ(filling.holes.size(), 3u);
+    EXPECT_EQ(filling.holes[0].name, "x");
+    const std::string& first = filling.holes[0].text;
+    EXPECT_TRUE(first == "ab" || first == "c" || first.starts_with("abab") || first.starts_with("abc") ||
+                first.starts_with("cab") || first.starts_with("cc"))
+        << first;
+    EXPECT_TRUE(filling.holes[1].text == "[a]" || filling.holes[1].text == "bb") << filling.holes[1].text;  // no "."
+    EXPECT_EQ(filling.holes[2].tokens, 2);
+    EXPECT_EQ(filling.generation.text, "a" + first + "b" + filling.holes[1].text + "c" + filling.holes[2].text);
+  }
+}
+
+TEST(Fill, TheWholeMayBeOfALanguage) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    Model model = fake_model(fake_diffusion_spec());
+    const Filling filling = fill(model, "a [[3]]c[[2]]", {.temperature = 1.0, .seed = seed, .regex = "a ([ab]+c)+b*"});
+    EXPECT_EQ(filling.generation.text.find_first_not_of("abc "), std::string::npos);
+    EXPECT_EQ(filling.holes[0].text.find(' '), std::string::npos);
+    EXPECT_EQ(filling.holes[0].tokens, 3);
+  }
+}
+
+TEST(Fill, RefusesConstraintsThatCannotHold) {
+  Model model = fake_model(fake_diffusion_spec());
+  EXPECT_ERROR(fill(model, "c[[3]]", {.regex = "a.*"}), kInvalidArgument,
+               "--regex: no 3 tokens in the holes make a text that matches it");
+  EXPECT_ERROR(fill(model, "[[regex:a]]", {.regex = "a.*"}), kInvalidArgument,
+               "the hole '1' has a pattern, and --regex says what the whole is");
+  EXPECT_ERROR(fill(model, "[[regex:a(]]", {}), kInvalidArgument, "the pattern of the hole '1': a group without its )");
+  EXPECT_ERROR(fill(model, "[[regex:xyz]]", {}), kInvalidArgument, "the model's vocabulary cannot spell any text");
+  EXPECT_ERROR(fill(model, "[[n:regex:]]", {}), kInvalidArgument, "says nothing behind the colon");
+  EXPECT_ERROR(fill(model, "[[1]]", {.regex = "a", .grammar = "root ::= \"a\""}), kInvalidArgument,
+               "--regex and --grammar were both given");
 }
 
 }  // namespace

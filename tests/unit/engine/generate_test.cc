@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "fake_model.h"
 #include "support/expect_error.h"
 
@@ -167,6 +169,46 @@ TEST(MakePrompt, SystemNeedsATemplate) {
   EXPECT_EQ(make_prompt(model, "ab c", "", false), (Ids{5, 4, 3}));
   EXPECT_THROW(make_prompt(model, "a", "b", false), Error);
   EXPECT_THROW(make_prompt(model, "a", "b", true), Error);
+}
+
+TEST(Generate, ATextOfALanguageIsWholeOrNotThere) {
+  for (const ModelSpec& spec : {fake_diffusion_spec(), fake_ar_spec()}) {
+    Model model = fake_model(spec);
+    const GenerationOptions options{.max_tokens = 12, .temperature = 1.0, .regex = "\\[(ab|c)*\\]"};
+    std::string last;
+    for (uint64_t seed = 0; seed < 10; ++seed) {
+      GenerationOptions own = options;
+      own.seed = seed;
+      last = generate(model, {1, 2}, own).text;
+      EXPECT_TRUE(last.starts_with('[') && last.ends_with(']') && last.find_first_not_of("[abc]") == std::string::npos)
+          << last;
+      EXPECT_EQ(generate(model, {1, 2}, own).text, last);
+    }
+    GenerationOptions cut = options;
+    cut.max_nfe = 1;
+    cut.block_length = spec.is_diffusion() ? std::optional(4) : std::nullopt;
+    const Generation generation = generate(model, {1, 2}, cut);
+    EXPECT_EQ(generation.finish_reason, "deadline");
+    EXPECT_EQ(generation.text, "");
+    EXPECT_TRUE(generation.token_ids.empty());
+  }
+}
+
+TEST(Generate, JsonSchemasAndGrammarsAreLanguagesToo) {
+  Model model = fake_model(fake_diffusion_spec());
+  const std::string schema = R"({"type":"array","items":{"type":"array","maxItems":0},"maxItems":0})";
+  EXPECT_EQ(generate(model, {1}, {.max_tokens = 6, .json_schema = schema}).text, "[]");
+  const std::string text = generate(model, {1}, {.max_tokens = 9, .grammar = "root ::= \"[\" root \"]\" | [abc]"}).text;
+  EXPECT_EQ(std::count(text.begin(), text.end(), '['), std::count(text.begin(), text.end(), ']')) << text;
+}
+
+TEST(Generate, RefusesConstraintsThatCannotHold) {
+  Model model = fake_model(fake_diffusion_spec());
+  EXPECT_ERROR(generate(model, {1}, {.max_tokens = 3, .regex = "c{4}"}), kInvalidArgument,
+               "--regex: the shortest text that matches it has 4 tokens, and there is room for 3");
+  EXPECT_ERROR(generate(model, {1}, {.stop = {"a"}, .regex = "c{4}"}), kInvalidArgument,
+               "--stop could cut a text that --regex asks for");
+  EXPECT_ERROR(generate(model, {1}, {.json_schema = "{"}), kCorrupt, "--json-schema: not valid JSON");
 }
 
 }  // namespace

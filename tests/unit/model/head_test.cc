@@ -19,15 +19,16 @@ RowStats reduce(std::vector<float> logits, const HeadRequest& request, size_t ro
   return reduce_logits(logits, request, row);
 }
 
-TEST(Head, FlaggedRowsCannotGetWhatIsBannedThere) {
+TEST(Head, ARowGetsOnlyWhatItIsAllowed) {
   HeadRequest request;
-  request.banned_where_flagged = {1, 2};
-  request.flags = {0, 1};
+  request.allowed = {nullptr, std::make_shared<const TokenSet>(TokenSet{0b1001})};
   std::vector<float> first = {0, 3, 2, 1}, second = first;
   EXPECT_EQ(reduce_logits(first, request, 0).argmax, 1);
-  EXPECT_EQ(reduce_logits(second, request, 1).argmax, 3);
-  EXPECT_ERROR(check_head_request(request, 3, 4), kInvalidArgument, "2 flags for 3 rows");
-  EXPECT_ERROR(check_head_request(request, 2, 2), kInvalidArgument, "banned token 2, the vocabulary has 2");
+  const RowStats stats = reduce_logits(second, request, 1);
+  EXPECT_EQ(stats.argmax, 3);
+  EXPECT_NEAR(stats.log_sum_exp, std::log(1 + std::exp(1.0)), 1e-6);
+  EXPECT_ERROR(check_head_request(request, 3, 4), kInvalidArgument, "2 sets of tokens for 3 rows");
+  EXPECT_ERROR(check_head_request(request, 2, 65), kInvalidArgument, "a set of 1 words for a vocabulary of 65");
 }
 
 TEST(Head, ArgmaxTakesTheLowestIdOnTies) {

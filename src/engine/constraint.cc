@@ -1,0 +1,69 @@
+// From text to an automaton over the model's tokens.
+#include "engine/constraint.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "text/grammar/gbnf.h"
+#include "text/grammar/json_schema.h"
+#include "text/grammar/regex_syntax.h"
+
+namespace pent {
+namespace {
+
+grammar::Grammar read(const Constraint& constraint) {
+  switch (constraint.kind) {
+    case Constraint::Kind::kRegex: return grammar::grammar_of(grammar::parse_regex(constraint.text, constraint.what));
+    case Constraint::Kind::kJsonSchema:
+      return grammar::parse_json_schema(parse_json(constraint.text, constraint.what), constraint.what);
+    case Constraint::Kind::kGrammar: return grammar::parse_gbnf(constraint.text, constraint.what);
+  }
+  PENT_CHECK(false, "constraint kind {}", static_cast<int>(constraint.kind));
+}
+
+}  // namespace
+
+std::optional<Constraint> constraint_of(const GenerationOptions& options) {
+  std::vector<Constraint> given;
+  if (options.regex) given.push_back({Constraint::Kind::kRegex, *options.regex, "--regex"});
+  if (options.json_schema) given.push_back({Constraint::Kind::kJsonSchema, *options.json_schema, "--json-schema"});
+  if (options.grammar) given.push_back({Constraint::Kind::kGrammar, *options.grammar, "--grammar"});
+  if (given.empty()) return std::nullopt;
+  if (given.size() > 1)
+    throw error(ErrorKind::kInvalidArgument, "{} and {} were both given; keep one", given[0].what, given[1].what);
+  if (!options.stop.empty())
+    throw error(ErrorKind::kInvalidArgument, "--stop could cut a text that {} asks for; leave it out", given[0].what);
+  return given[0];
+}
+
+std::shared_ptr<const TokenAutomaton> ConstraintCompiler::compile(const Constraint& constraint,
+                                                                  const Tokenizer& tokenizer, const ModelSpec& spec,
+                                                                  bool may_end) {
+  if (last_made_ && last_ == constraint && last_may_end_ == may_end) return last_made_;
+  grammar::Automaton automaton = grammar::Automaton::compile(read(constraint), constraint.what);
+  if (!trie_) {
+    std::vector<std::string_view> bytes;
+    for (TokenId token = 0; token < tokenizer.size(); ++token)
+      bytes.push_back(is_text_token(token, tokenizer, spec) ? tokenizer.token_bytes(token) : std::string_view());
+    trie_ = std::make_shared<const TokenTrie>(bytes);
+  }
+  last_made_ = std::make_shared<const TokenAutomaton>(
+      std::move(automaton), trie_, spec.vocab_size, may_end ? spec.stop_ids : std::vector<int32_t>(), constraint.what);
+  last_ = constraint;
+  last_may_end_ = may_end;
+  return last_made_;
+}
+
+bool is_text_token(TokenId token, const Tokenizer& tokenizer, const ModelSpec& spec) {
+  return token != spec.mask_id && !tokenizer.is_special(token) &&
+         std::find(spec.stop_ids.begin(), spec.stop_ids.end(), token) == spec.stop_ids.end();
+}
+
+std::string bytes_of(const Tokenizer& tokenizer, const std::vector<TokenId>& tokens) {
+  std::string bytes;
+  for (const TokenId token : tokens)
+    if (!tokenizer.is_special(token)) bytes += tokenizer.token_bytes(token);
+  return bytes;
+}
+
+}  // namespace pent

@@ -1,0 +1,51 @@
+// What a request says its text must be, made ready for a model's vocabulary.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/spec.h"
+#include "sample/constraint/token_automaton.h"
+#include "sample/options.h"
+#include "text/tokenizer.h"
+
+namespace pent {
+
+// A language and its name in errors.
+struct Constraint {
+  enum class Kind { kRegex, kJsonSchema, kGrammar };
+  Kind kind = Kind::kRegex;
+  std::string text;
+  std::string what;  // "--regex"
+
+  bool operator==(const Constraint&) const = default;
+};
+
+// The option given, if one is. Throws kInvalidArgument when two are, or one together with stop strings, which could cut the text.
+std::optional<Constraint> constraint_of(const GenerationOptions& options);
+
+// Keeps what was made last: a request's answers, or requests one after the other, often ask for the same.
+class ConstraintCompiler {
+ public:
+  // Only tokens that are text, and at the end (`may_end`) the model's stop tokens. Throws what reading, compiling and spelling the
+  // language throw.
+  std::shared_ptr<const TokenAutomaton> compile(const Constraint& constraint, const Tokenizer& tokenizer,
+                                                const ModelSpec& spec, bool may_end);
+
+ private:
+  std::shared_ptr<const TokenTrie> trie_;  // of the text tokens
+  Constraint last_;
+  bool last_may_end_ = false;
+  std::shared_ptr<const TokenAutomaton> last_made_;
+};
+
+// Tokens that are text: not special, not the mask, not an end.
+bool is_text_token(TokenId token, const Tokenizer& tokenizer, const ModelSpec& spec);
+
+// The bytes of tokens, special ones left out: unlike decode() it changes nothing, so what a language accepted stays as it was.
+std::string bytes_of(const Tokenizer& tokenizer, const std::vector<TokenId>& tokens);
+
+}  // namespace pent
