@@ -1,9 +1,9 @@
 // Byte-pair encoding (Sennrich et al. 2016): the pair of lowest rank first, leftmost among equals.
 #include "text/bpe.h"
 
-#include <fmt/format.h>
-
+#include <algorithm>
 #include <queue>
+#include <tuple>
 
 #include "base/error.h"
 #include "text/utf8.h"
@@ -28,7 +28,7 @@ using CandidateQueue = std::priority_queue<Candidate, std::vector<Candidate>, st
 }  // namespace
 
 Bpe::Bpe(TokenIndex vocabulary, const std::vector<Merge>& merges, const BpeOptions& options)
-    : vocabulary_(std::move(vocabulary)), options_(options) {
+    : WordModel(std::move(vocabulary)), options_(options) {
   rules_.reserve(merges.size());
   for (size_t rank = 0; rank < merges.size(); ++rank) {
     const Merge& merge = merges[rank];
@@ -41,39 +41,30 @@ const Bpe::Rule* Bpe::find_rule(TokenId left, TokenId right) const {
   return found == rules_.end() ? nullptr : &found->second;
 }
 
-bool Bpe::append_bytes(std::string_view character, std::vector<TokenId>& ids) const {
-  const size_t before = ids.size();
-  for (const char byte : character) {
-    const auto found = vocabulary_.find(fmt::format("<0x{:02X}>", static_cast<uint8_t>(byte)));
-    if (found == vocabulary_.end()) {
-      ids.resize(before);
-      return false;
-    }
-    ids.push_back(found->second);
-  }
-  return true;
-}
-
+// Unknown characters wait until a known one follows: bytes of a later character go before them, as the library has it.
 void Bpe::split_into_characters(std::string_view word, std::vector<TokenId>& ids) const {
-  bool after_unk = false;
+  bool unk_waits = false;
+  const auto flush_unk = [&] {
+    if (unk_waits) ids.push_back(*options_.unk);
+    unk_waits = false;
+  };
   for (size_t at = 0; at < word.size();) {
     const std::string_view character = word.substr(at, decode_utf8(word, at).length);
     at += character.size();
-    if (const auto found = vocabulary_.find(character); found != vocabulary_.end()) {
+    if (const auto found = vocabulary().find(character); found != vocabulary().end()) {
+      flush_unk();
       ids.push_back(found->second);
-      after_unk = false;
-    } else if (options_.byte_fallback && append_bytes(character, ids)) {
-      after_unk = false;
-    } else if (options_.unk) {
-      if (!(after_unk && options_.fuse_unk)) ids.push_back(*options_.unk);
-      after_unk = true;
+    } else if (!(options_.byte_fallback && append_byte_tokens(character, ids)) && options_.unk) {
+      if (!options_.fuse_unk) flush_unk();
+      unk_waits = true;
     }
   }
+  flush_unk();
 }
 
 void Bpe::encode_word(std::string_view word, std::vector<TokenId>& out) const {
   if (options_.ignore_merges) {
-    if (const auto whole = vocabulary_.find(word); whole != vocabulary_.end()) {
+    if (const auto whole = vocabulary().find(word); whole != vocabulary().end()) {
       out.push_back(whole->second);
       return;
     }
@@ -123,6 +114,23 @@ std::vector<Bpe::Merge> resolve_merges(const std::vector<std::pair<std::string, 
     return found->second;
   };
   for (const auto& [left, right] : pairs) merges.push_back({id_of(left), id_of(right), id_of(left + right)});
+  return merges;
+}
+
+std::vector<Bpe::Merge> merges_of_scores(const TokenIndex& vocabulary, const std::vector<double>& scores) {
+  std::vector<Bpe::Merge> merges;
+  for (const auto& [token, id] : vocabulary) {
+    for (size_t cut = 0; (cut += decode_utf8(token, cut).length) < token.size();) {
+      const auto left = vocabulary.find(std::string_view(token).substr(0, cut));
+      if (left == vocabulary.end()) continue;
+      const auto right = vocabulary.find(std::string_view(token).substr(cut));
+      if (right != vocabulary.end()) merges.push_back({left->second, right->second, id});
+    }
+  }
+  std::sort(merges.begin(), merges.end(), [&](const Bpe::Merge& a, const Bpe::Merge& b) {
+    if (scores[a.merged] != scores[b.merged]) return scores[a.merged] > scores[b.merged];
+    return std::tie(a.merged, a.left, a.right) < std::tie(b.merged, b.left, b.right);
+  });
   return merges;
 }
 

@@ -31,7 +31,7 @@ std::vector<std::pair<std::string, int64_t>> count_words(const DocumentSource& d
   std::unordered_map<std::string, int64_t, StringHash, std::equal_to<>> counts;
   const PreTokenizer pre_tokenize = training_pre_tokenizer();
   documents([&](std::string_view document) {
-    const Words words = pre_tokenize(replace_invalid_utf8(document));
+    const Words words = pre_tokenize(replace_invalid_utf8(document), /*at_start=*/true);
     for (size_t i = 0; i < words.spans.size(); ++i) {
       const auto known = counts.find(words[i]);
       if (known != counts.end()) {

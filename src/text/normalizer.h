@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,13 +14,22 @@ namespace pent {
 struct Normalizer {
   std::vector<std::function<std::string(std::string)>> steps;
 
-  std::string operator()(std::string text) const {
-    for (const auto& step : steps) text = step(std::move(text));
-    return text;
-  }
+  // `text` is valid UTF-8, and so is the result. kResourceExhausted where the steps make it many times longer.
+  std::string operator()(std::string text) const;
 };
 
-// NFC, NFD, NFKC, NFKD, Lowercase, Replace, Prepend and Sequence of them; kUnsupported names anything else.
+// BertNormalizer, ByteLevel, Lowercase, NFC, NFD, NFKC, NFKD, Nmt, Precompiled, Prepend, Replace, Strip, StripAccents and
+// Sequence of them; kUnsupported names anything else.
 Normalizer parse_normalizer(const Json& value, const std::string& where);
+
+// The steps themselves, for files that do not spell them out.
+struct BertNormalizerOptions {
+  bool clean_text = true;             // control characters go, white space becomes spaces
+  bool handle_chinese_chars = true;   // spaces around CJK ideographs
+  std::optional<bool> strip_accents;  // as `lowercase` where it is not said
+  bool lowercase = true;
+};
+std::string bert_normalize(std::string text, const BertNormalizerOptions& options);
+std::string strip_space(const std::string& text, bool left, bool right);
 
 }  // namespace pent

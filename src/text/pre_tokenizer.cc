@@ -120,20 +120,59 @@ PreTokenizerStep refine(Finder find, Arrange arrange, bool invert) {
   };
 }
 
+// Each character on its own, matched or not.
+using CharTest = bool (*)(char32_t);
+Finder char_finder(CharTest matches) {
+  return [matches](std::string_view word, std::vector<Piece>& pieces) {
+    for (size_t at = 0; at < word.size();) {
+      const DecodedChar c = decode_utf8(word, at);
+      const bool matched = matches(c.code);
+      if (matched || pieces.empty() || pieces.back().matched) {
+        pieces.push_back({at, at + c.length, matched});
+      } else {
+        pieces.back().end += c.length;
+      }
+      at += c.length;
+    }
+  };
+}
+
+bool is_space(char32_t code) { return char_class(code) == CharClass::kSpace; }
+bool is_digit(char32_t code) { return char_class(code) == CharClass::kNumber; }
+
+// \w+|[^\w\s]+, the rest dropped.
+void find_words(std::string_view word, std::vector<Piece>& pieces) {
+  enum Kind { kSpace, kWord, kOther };
+  Kind before = kSpace;
+  for (size_t at = 0; at < word.size();) {
+    const DecodedChar c = decode_utf8(word, at);
+    const Kind kind = is_word_char(c.code) ? kWord : is_space(c.code) ? kSpace : kOther;
+    if (!pieces.empty() && kind == before) {
+      pieces.back().end += c.length;
+    } else {
+      pieces.push_back({at, at + c.length, kind == kSpace});
+    }
+    before = kind;
+    at += c.length;
+  }
+}
+
+Arrange parse_behavior(const std::string& behavior, const std::string& where) {
+  if (behavior == "Isolated") return keep_all;
+  if (behavior == "Removed") return drop_matches;
+  if (behavior == "Contiguous") return join_runs;
+  if (behavior == "MergedWithPrevious") return join_to_previous;
+  if (behavior == "MergedWithNext") return join_to_next;
+  throw error(ErrorKind::kCorrupt, "{}.behavior: '{}' is not a way to split", where, printable(behavior, 60));
+}
+
 PreTokenizerStep parse_split(const JsonPart& part) {
   const JsonPart pattern = part.part("pattern");
   const auto literal = get_string(pattern.object, "String", pattern.where);
   if (literal && literal->empty()) throw error(ErrorKind::kCorrupt, "{}.String: must not be empty", pattern.where);
   Finder find = literal ? literal_finder(*literal)
                         : make_finder(get_required_string(pattern.object, "Regex", pattern.where), pattern.where);
-  const std::string behavior = get_required_string(part.object, "behavior", part.where);
-  const Arrange arrange = behavior == "Isolated"             ? keep_all
-                          : behavior == "Removed"            ? drop_matches
-                          : behavior == "Contiguous"         ? join_runs
-                          : behavior == "MergedWithPrevious" ? join_to_previous
-                          : behavior == "MergedWithNext"     ? join_to_next
-                                                             : nullptr;
-  if (!arrange) throw error(ErrorKind::kCorrupt, "{}.behavior: '{}' is not a way to split", part.where, behavior);
+  const Arrange arrange = parse_behavior(get_required_string(part.object, "behavior", part.where), part.where);
   return refine(std::move(find), arrange, part.flag("invert", false));
 }
 
@@ -141,18 +180,34 @@ void add_steps(const Json& value, const std::string& where, PreTokenizer& pre_to
   if (value.is_null()) return;
   const JsonPart part = JsonPart::checked(value, where);
   const std::string type = part.type();
+  auto& steps = pre_tokenizer.steps;
   if (type == "ByteLevel") {
-    pre_tokenizer.steps.push_back(byte_level_step(part.flag("add_prefix_space", true), part.flag("use_regex", true)));
+    steps.push_back(byte_level_step(part.flag("add_prefix_space", true), part.flag("use_regex", true)));
+  } else if (type == "Metaspace") {
+    steps.push_back(metaspace_step(parse_metaspace(part)));
+  } else if (type == "BertPreTokenizer") {
+    add_bert_steps(pre_tokenizer);
   } else if (type == "Digits") {
-    pre_tokenizer.steps.push_back(digits_step(part.flag("individual_digits", false)));
+    steps.push_back(digits_step(part.flag("individual_digits", false)));
   } else if (type == "Split") {
-    pre_tokenizer.steps.push_back(parse_split(part));
+    steps.push_back(parse_split(part));
+  } else if (type == "Punctuation") {
+    const std::string behavior = get_string(part.object, "behavior", where).value_or("Isolated");
+    steps.push_back(refine(char_finder(is_punctuation), parse_behavior(behavior, where), false));
+  } else if (type == "Whitespace") {
+    steps.push_back(refine(find_words, drop_matches, false));
+  } else if (type == "WhitespaceSplit") {
+    steps.push_back(refine(char_finder(is_space), drop_matches, false));
+  } else if (type == "CharDelimiterSplit") {
+    const std::string delimiter = get_required_string(part.object, "delimiter", where);
+    if (delimiter.empty()) throw error(ErrorKind::kCorrupt, "{}.delimiter: must not be empty", where);
+    steps.push_back(refine(literal_finder(delimiter), drop_matches, false));
   } else if (type == "Sequence") {
     for (const Json& member : required_array(part, "pretokenizers")) {
       add_steps(member, where + ".pretokenizers", pre_tokenizer);
     }
   } else {
-    throw error(ErrorKind::kUnsupported, "{}: pre-tokenizer '{}' is not supported", where, type);
+    throw error(ErrorKind::kUnsupported, "{}: pre-tokenizer '{}' is not supported", where, printable(type, 60));
   }
 }
 
@@ -163,24 +218,12 @@ PreTokenizerStep split_step(const std::string& pattern, const std::string& where
 }
 
 PreTokenizerStep digits_step(bool individual) {
-  const Finder find = [](std::string_view word, std::vector<Piece>& pieces) {
-    for (size_t at = 0; at < word.size();) {
-      const DecodedChar c = decode_utf8(word, at);
-      const bool digit = char_class(c.code) == CharClass::kNumber;
-      if (digit || pieces.empty() || pieces.back().matched) {
-        pieces.push_back({at, at + c.length, digit});
-      } else {
-        pieces.back().end += c.length;
-      }
-      at += c.length;
-    }
-  };
-  return refine(find, individual ? keep_all : join_runs, false);
+  return refine(char_finder(is_digit), individual ? keep_all : join_runs, false);
 }
 
 PreTokenizerStep byte_level_step(bool add_prefix_space, bool use_regex) {
   return [add_prefix_space, use_regex](Words& words) {
-    Words mapped{std::string()};
+    Words mapped({}, words.first_word_at_start());
     std::string prefixed;
     for (size_t i = 0; i < words.spans.size(); ++i) {
       std::string_view word = words[i];
@@ -195,6 +238,34 @@ PreTokenizerStep byte_level_step(bool add_prefix_space, bool use_regex) {
     }
     words = std::move(mapped);
   };
+}
+
+PreTokenizerStep metaspace_step(const MetaspaceOptions& options) {
+  return [options, find = literal_finder(options.replacement)](Words& words) {
+    Words marked({}, words.first_word_at_start());
+    std::vector<Piece> pieces;
+    for (size_t i = 0; i < words.spans.size(); ++i) {
+      std::string word = replace_all(words[i], " ", options.replacement);
+      const bool prepend = options.prepend == MetaspaceOptions::Prepend::kAlways ||
+                           (options.prepend == MetaspaceOptions::Prepend::kFirst && i == 0 && marked.at_start);
+      if (prepend && !word.starts_with(options.replacement)) word.insert(0, options.replacement);
+      pieces.assign(1, {0, word.size(), false});
+      if (options.split) {
+        pieces.clear();
+        find(word, pieces);
+        join_to_next(pieces);
+      }
+      const size_t origin = marked.text.size();
+      for (const Piece& piece : pieces) marked.spans.push_back({origin + piece.begin, origin + piece.end});
+      marked.text += word;
+    }
+    words = std::move(marked);
+  };
+}
+
+void add_bert_steps(PreTokenizer& pre_tokenizer) {
+  pre_tokenizer.steps.push_back(refine(char_finder(is_space), drop_matches, false));
+  pre_tokenizer.steps.push_back(refine(char_finder(is_punctuation), keep_all, false));
 }
 
 PreTokenizer parse_pre_tokenizer(const Json& value, const std::string& where) {

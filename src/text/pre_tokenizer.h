@@ -1,4 +1,4 @@
-// Pre-tokenizers of tokenizer.json: cut text into the words that BPE works on.
+// Pre-tokenizers of tokenizer.json: cut text into the words that a model turns into tokens.
 #pragma once
 
 #include <functional>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "text/shared_parts.h"
 
 namespace pent {
 
@@ -17,10 +18,13 @@ struct Words {
   };
   std::string text;
   std::vector<Span> spans;
+  bool at_start;  // the text begins where the whole input does
 
-  explicit Words(std::string whole) : text(std::move(whole)) {
+  explicit Words(std::string whole, bool at_start) : text(std::move(whole)), at_start(at_start) {
     if (!text.empty()) spans.push_back({0, text.size()});
   }
+  // Whether the first word begins where the whole input does.
+  bool first_word_at_start() const { return at_start && !spans.empty() && spans.front().begin == 0; }
   std::string_view operator[](size_t i) const {
     return std::string_view(text).substr(spans[i].begin, spans[i].end - spans[i].begin);
   }
@@ -32,14 +36,15 @@ using PreTokenizerStep = std::function<void(Words&)>;
 struct PreTokenizer {
   std::vector<PreTokenizerStep> steps;
 
-  Words operator()(std::string text) const {
-    Words words(std::move(text));
+  Words operator()(std::string text, bool at_start) const {
+    Words words(std::move(text), at_start);
     for (const auto& step : steps) step(words);
     return words;
   }
 };
 
-// ByteLevel, Digits, Split and Sequence of them; kUnsupported names anything else.
+// BertPreTokenizer, ByteLevel, CharDelimiterSplit, Digits, Metaspace, Punctuation, Split, Whitespace, WhitespaceSplit and
+// Sequence of them; kUnsupported names anything else.
 PreTokenizer parse_pre_tokenizer(const Json& value, const std::string& where);
 
 // The steps themselves, for GGUF files and the trainer. `pattern` is matched by a hand-written scanner where there is one.
@@ -47,5 +52,7 @@ PreTokenizerStep split_step(const std::string& pattern,
                             const std::string& where);  // matches and what lies between them
 PreTokenizerStep digits_step(bool individual);
 PreTokenizerStep byte_level_step(bool add_prefix_space, bool use_regex);
+PreTokenizerStep metaspace_step(const MetaspaceOptions& options);
+void add_bert_steps(PreTokenizer& pre_tokenizer);  // words between white space, punctuation on its own
 
 }  // namespace pent

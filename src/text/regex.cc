@@ -4,6 +4,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include <cctype>
 #include <memory>
 #include <new>
 
@@ -37,6 +38,25 @@ std::string describe(int code) {
   return reinterpret_cast<const char*>(message);
 }
 
+// Oniguruma's \uHHHH, which tokenizer files use, as PCRE2 writes it.
+std::string in_pcre_syntax(const std::string& pattern) {
+  constexpr size_t kEscapeBytes = 6;
+  std::string out;
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    const auto is_hex = [&](size_t at) { return std::isxdigit(static_cast<unsigned char>(pattern[at])) != 0; };
+    if (pattern[i] != '\\' || i + 1 == pattern.size()) {
+      out += pattern[i];
+    } else if (pattern[i + 1] == 'u' && i + kEscapeBytes <= pattern.size() && is_hex(i + 2) && is_hex(i + 3) &&
+               is_hex(i + 4) && is_hex(i + 5)) {
+      out.append("\\x{").append(pattern, i + 2, 4).append("}");
+      i += kEscapeBytes - 1;
+    } else {
+      out.append(pattern, i++, 2);
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 struct Regex::Compiled {
@@ -51,10 +71,11 @@ Regex::Regex(const std::string& pattern, const std::string& where) {
   }
   int code = 0;
   PCRE2_SIZE offset = 0;
-  Code compiled(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), PCRE2_UTF | PCRE2_UCP,
+  const std::string translated = in_pcre_syntax(pattern);
+  Code compiled(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(), PCRE2_UTF | PCRE2_UCP,
                               &code, &offset, nullptr));
   if (!compiled) {
-    throw error(ErrorKind::kCorrupt, "{}: pattern '{}' is wrong at byte {}: {}", where, pattern, offset,
+    throw error(ErrorKind::kCorrupt, "{}: pattern '{}' is wrong at byte {}: {}", where, translated, offset,
                 describe(code));
   }
   pcre2_jit_compile(compiled.get(), PCRE2_JIT_COMPLETE);  // where it fails, the interpreter does the same work
@@ -88,6 +109,16 @@ void Regex::find_all(std::string_view text, const std::function<void(size_t, siz
       at += decode_utf8(text, at).length;
     }
   }
+}
+
+std::string Regex::replace(std::string_view text, std::string_view content) const {
+  std::string out;
+  size_t at = 0;
+  find_all(text, [&](size_t begin, size_t end) {
+    out.append(text, at, begin - at).append(content);
+    at = end;
+  });
+  return out.append(text, at);
 }
 
 }  // namespace pent

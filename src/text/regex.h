@@ -16,6 +16,8 @@ class Regex {
   // Calls found(begin, end) for each non-empty match, left to right. `text` must be valid UTF-8.
   // kResourceExhausted if one match takes too much effort.
   void find_all(std::string_view text, const std::function<void(size_t, size_t)>& found) const;
+  // `text` with `content` for each such match.
+  std::string replace(std::string_view text, std::string_view content) const;
 
  private:
   struct Compiled;

@@ -5,7 +5,10 @@
 namespace pent {
 
 std::string StreamDecoder::push(TokenId id) {
-  if (!(tokenizer_.is_special(id) && skip_special_)) held_ += tokenizer_.token_bytes(id);
+  if (!(tokenizer_.is_special(id) && skip_special_)) {
+    held_ += at_start_ ? tokenizer_.opening_bytes(id) : std::string(tokenizer_.token_bytes(id));
+    at_start_ = false;
+  }
   const size_t whole = whole_utf8_length(held_);
   std::string text = replace_invalid_utf8(std::string_view(held_).substr(0, whole));
   held_.erase(0, whole);

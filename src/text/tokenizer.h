@@ -24,8 +24,10 @@ class Tokenizer {
   // Bytes of all ids together, invalid UTF-8 replaced by U+FFFD. skip_special leaves out added tokens marked special.
   // Throws kInvalidArgument for an id that does not exist.
   virtual std::string decode(const std::vector<TokenId>& ids, bool skip_special = false) const = 0;
-  // The raw bytes one id stands for (may be a part of a UTF-8 character).
+  // The raw bytes one id stands for within a text (may be a part of a UTF-8 character).
   virtual std::string_view token_bytes(TokenId id) const = 0;
+  // The same where no token stands before it: SentencePiece and WordPiece leave out the space there.
+  virtual std::string opening_bytes(TokenId id) const { return std::string(token_bytes(id)); }
   // The token as the vocabulary spells it ("Ġthe"), and back.
   virtual std::string_view token_text(TokenId id) const = 0;
   virtual std::optional<TokenId> find(std::string_view token_text) const = 0;
@@ -48,6 +50,7 @@ class StreamDecoder {
  private:
   const Tokenizer& tokenizer_;
   bool skip_special_;
+  bool at_start_ = true;
   std::string held_;
 };
 

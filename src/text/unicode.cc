@@ -40,8 +40,53 @@ CharClass char_class(char32_t code) { return code < 128 ? kAsciiClass[code] : lo
 
 bool is_word_char(char32_t code) {
   if (code == 0x200C || code == 0x200D) return true;  // Join_Control
+  // Enclosed letters are symbols, but Alphabetic.
+  if ((code >= 0x24B6 && code <= 0x24E9) || (code >= 0x1F130 && code <= 0x1F149) ||
+      (code >= 0x1F150 && code <= 0x1F169) || (code >= 0x1F170 && code <= 0x1F189))
+    return true;
   const utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(code));
   return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_NL) || category == UTF8PROC_CATEGORY_PC;
+}
+
+bool is_mark(char32_t code) {
+  const utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(code));
+  return category >= UTF8PROC_CATEGORY_MN && category <= UTF8PROC_CATEGORY_ME;
+}
+
+bool is_nonspacing_mark(char32_t code) {
+  if (code == 0x1734) return true;
+  if (code == 0x1885 || code == 0x1886) return false;
+  return utf8proc_category(static_cast<utf8proc_int32_t>(code)) == UTF8PROC_CATEGORY_MN;
+}
+
+bool is_punctuation(char32_t code) {
+  if (code < 0x80) {
+    return (code >= '!' && code <= '/') || (code >= ':' && code <= '@') || (code >= '[' && code <= '`') ||
+           (code >= '{' && code <= '~');
+  }
+  if (code == 0x166D || code == 0x111C9) return true;
+  const utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(code));
+  return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
+}
+
+bool is_invisible_control(char32_t code) {
+  const utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(code));
+  return category == UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_CF || category == UTF8PROC_CATEGORY_CO;
+}
+
+size_t grapheme_length(std::string_view text, size_t position) {
+  DecodedChar c = decode_utf8(text, position);
+  size_t end = position + c.length;
+  utf8proc_int32_t state = 0;
+  while (end < text.size()) {
+    const DecodedChar next = decode_utf8(text, end);
+    if (utf8proc_grapheme_break_stateful(static_cast<utf8proc_int32_t>(c.code),
+                                         static_cast<utf8proc_int32_t>(next.code), &state))
+      break;
+    end += next.length;
+    c = next;
+  }
+  return end - position;
 }
 
 std::string normalize(std::string_view text, NormalForm form) {

@@ -2,17 +2,21 @@
 """Writes tests/golden/tokenizer/: what the PyPI package `tokenizers` makes of 10,000 lines of mixed text.
 
 The lines are not stored: this script and tests/unit/text/tokenizer_parity_test.cc generate the same ones from fragments and
-a small generator (`Lines` below). Stored are fragments.json, base.json (a small tokenizer trained on such lines) and
-hashes.json: variants of the base as JSON merge patches, each with one hash per 50 lines of ids and decoded text.
+a small generator (`Lines` below). Stored are fragments.json, four small tokenizers trained on such lines (base.json:
+byte-level BPE, spm.json: BPE as SentencePiece has it, unigram.json, wordpiece.json) and hashes.json: variants of them as JSON
+merge patches, each with one hash per 50 lines of ids and decoded text.
 
     pip install tokenizers gguf
     make_tokenizer_goldens.py [--smollm2 FILE.gguf]     without it the stored hashes for SmolLM2 are kept
 """
 import argparse
+import collections
 import json
 import pathlib
+import struct
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import normalizers as norm
 
 GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "golden" / "tokenizer"
 LINES, LINES_PER_HASH, SEED, TRAINING_SEED = 10_000, 50, 20260701, 7
@@ -154,6 +158,129 @@ def variants(base):
     yield "digits", {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [digits, BYTES_ONLY]}}, False
 
 
+MARK = "\u2581"
+
+
+def training_lines(seed):
+    generator = Lines(seed)
+    for _ in range(3000):
+        line = generator.line()
+        for special in SPECIALS:
+            line = line.replace(special, " ")
+        yield line
+
+
+def spm_tokenizer():
+    """BPE in the form of Llama 2's tokenizer.json, with few characters known, so that bytes stand in for the others."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    tokenizer.normalizer = norm.Sequence([norm.Prepend(MARK), norm.Replace(" ", MARK)])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="never")  # for the trainer only
+    specials = ["<unk>", "<s>", "</s>"] + [f"<0x{byte:02X}>" for byte in range(256)]
+    trainer = trainers.BpeTrainer(vocab_size=1400, limit_alphabet=150, special_tokens=specials, show_progress=False)
+    tokenizer.train_from_iterator(training_lines(11), trainer)
+    stored = json.loads(tokenizer.to_str())
+    stored["pre_tokenizer"] = None
+    stored["added_tokens"] = stored["added_tokens"][:3]
+    stored["decoder"] = {"type": "Sequence", "decoders": [
+        {"type": "Replace", "pattern": {"String": MARK}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"},
+        {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}
+    return stored
+
+
+def unigram_tokenizer():
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = norm.Sequence([norm.Precompiled(charsmap()), norm.Strip(left=False, right=True),
+                                          norm.Replace(Regex(" {2,}"), MARK)])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
+    tokenizer.decoder = decoders.Metaspace(prepend_scheme="always")
+    trainer = trainers.UnigramTrainer(vocab_size=1600, special_tokens=["<s>", "</s>", "<unk>"], unk_token="<unk>",
+                                      show_progress=False)
+    common = [line for line in training_lines(12)]
+    frequent = {c for c, n in collections.Counter("".join(common)).items() if n > 8}  # the others stay unknown
+    tokenizer.train_from_iterator(["".join(c for c in line if c in frequent) for line in common], trainer)
+    stored = json.loads(tokenizer.to_str())
+    for piece in stored["model"]["vocab"]:  # so short that the library's fast reader of numbers is exact, too
+        piece[1] = round(piece[1], 4)
+    return stored
+
+
+def wordpiece_tokenizer():
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = norm.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    trainer = trainers.WordPieceTrainer(vocab_size=1000, limit_alphabet=300, show_progress=False,
+                                        special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
+    tokenizer.train_from_iterator(training_lines(13), trainer)
+    stored = json.loads(tokenizer.to_str())
+    stored["post_processor"] = {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]}
+    return stored
+
+
+def charsmap():
+    """A SentencePiece charsmap of a few rules: a Darts double array over the keys, then what they become."""
+    rules = {"\u3000": " ", "\u00a0": " ", "\t": " ", "\n": " ", "\r": "", "\u200b": "", "\u00bd": "1\u20442", "\u2167": "VIII",
+             "\ufb01": "fi", "e\u0301": "\u00e9", "n\u0303": "\u00f1", "\u212b": "\u00c5", "\u2026": "...", "\u0085": " ",
+             "\u30ab": "\uff76", "A": "a", "a\u0308": "\u00e4", "\u1100\u1161\u11a8": "\uac01", "x\u00b2": "x^2", "\ud55c": "\u1112\u1161\u11ab"}
+    blob, values = b"", {}
+    for key, becomes in sorted(rules.items(), key=lambda rule: rule[0].encode()):
+        values[key.encode()] = len(blob)
+        blob += becomes.encode() + b"\0"
+    children = {}  # prefix -> next bytes; 0 ends a key
+    for key in values:
+        for i in range(len(key)):
+            children.setdefault(key[:i], set()).add(key[i])
+        children.setdefault(key, set()).add(0)
+    units, taken = {0: 0}, {0}
+
+    def place(prefix, node):
+        labels = sorted(children[prefix])
+        base = next(b for b in range(256, 1 << 20) if not any((b ^ label) in taken for label in labels))
+        taken.update(base ^ label for label in labels)
+        offset = node ^ base
+        assert offset < 1 << 21
+        units[node] = units.get(node, 0) | offset << 10 | (1 << 8 if 0 in labels else 0)
+        for label in labels:
+            if label == 0:
+                units[base] = values[prefix] | 1 << 31
+            else:
+                units[base ^ label] = label
+                place(prefix + bytes([label]), base ^ label)
+
+    place(b"", 0)
+    size = max(units) // 256 * 256 + 256
+    trie = struct.pack(f"<{size}I", *(units.get(i, 0) for i in range(size)))
+    return struct.pack("<I", len(trie)) + trie + blob
+
+
+def more_variants():
+    """Name of the stored tokenizer, name, JSON merge patch, whether add_special_tokens."""
+    yield "spm", "spm", {}, False
+    first = {"type": "Metaspace", "replacement": MARK, "prepend_scheme": "first", "split": False}
+    yield "spm", "spm-metaspace-first", {"normalizer": None, "pre_tokenizer": first}, True
+    yield "spm", "spm-unk", {"model": {"byte_fallback": False}}, False
+    yield "spm", "spm-unk-apart", {"model": {"byte_fallback": False, "fuse_unk": False}, "decoder": None}, False
+    yield "unigram", "unigram", {}, False
+    yield "unigram", "unigram-nmt", {
+        "normalizer": normalizers("Nmt", "NFKC"), "decoder": {"type": "Metaspace", "replacement": MARK, "prepend_scheme": "never"},
+        "post_processor": {"type": "RobertaProcessing", "sep": ["</s>", 1], "cls": ["<s>", 0], "trim_offsets": True,
+                           "add_prefix_space": False}}, True
+    old = {"type": "Metaspace", "replacement": MARK, "add_prefix_space": True}
+    yield "unigram", "unigram-t5", {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, old]}}, False
+    yield "unigram", "unigram-whole", {"normalizer": None, "pre_tokenizer": None}, False
+    yield "wordpiece", "wordpiece", {}, True
+    yield "wordpiece", "wordpiece-cased", {
+        "normalizer": {"type": "BertNormalizer", "clean_text": False, "handle_chinese_chars": False, "strip_accents": None,
+                       "lowercase": False}, "model": {"max_input_chars_per_word": 6}}, False
+    yield "wordpiece", "wordpiece-accents", {
+        "normalizer": dict.fromkeys(["clean_text", "handle_chinese_chars", "lowercase"]) | normalizers(
+            {"type": "Strip", "strip_left": True, "strip_right": False}, "NFD", "StripAccents"),
+        "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": False}}, False
+    yield "wordpiece", "wordpiece-words", {"pre_tokenizer": {"type": "Whitespace"}}, False
+    yield "wordpiece", "wordpiece-punctuation", {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+        {"type": "CharDelimiterSplit", "delimiter": " "}, {"type": "Punctuation", "behavior": "Contiguous"}]}}, False
+
+
 def merge_patch(target, patch):  # RFC 7396
     if not isinstance(patch, dict):
         return patch
@@ -206,11 +333,13 @@ def main():
     arguments = parser.parse_args()
     GOLDEN.mkdir(parents=True, exist_ok=True)
     stored = GOLDEN / "hashes.json"
-    base = base_tokenizer()
+    stored_tokenizers = {"base": base_tokenizer(), "spm": spm_tokenizer(), "unigram": unigram_tokenizer(),
+                         "wordpiece": wordpiece_tokenizer()}
     result = {"lines": LINES, "lines_per_hash": LINES_PER_HASH, "seed": SEED, "variants": []}
-    for name, patch, add_special in variants(base):
-        tokenizer = Tokenizer.from_str(json.dumps(merge_patch(base, patch)))
-        result["variants"].append({"name": name, "patch": patch, "add_special": add_special,
+    wanted = [("base", *variant) for variant in variants(stored_tokenizers["base"])] + list(more_variants())
+    for of, name, patch, add_special in wanted:
+        tokenizer = Tokenizer.from_str(json.dumps(merge_patch(stored_tokenizers[of], patch)))
+        result["variants"].append({"name": name, "of": of, "patch": patch, "add_special": add_special,
                                    "hashes": hash_lines(tokenizer, add_special)})
     if arguments.smollm2:
         result["smollm2"] = hash_lines(smollm2_tokenizer(arguments.smollm2), False)
@@ -221,7 +350,8 @@ def main():
         (GOLDEN / name).write_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
 
     write("fragments.json", {"fragments": FRAGMENTS, "ranges": RANGES})
-    write("base.json", base)
+    for name, tokenizer in stored_tokenizers.items():
+        write(name + ".json", tokenizer)
     write("hashes.json", result)
 
 

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "test_tokenizers.h"
+#include "text/precompiled_charsmap.h"
 #include "text/tokenizer.h"
 
 namespace pent {
@@ -98,6 +100,98 @@ TEST(TokenizerGguf, AHuggingFaceTokenizerInsideIsPreferred) {
   EXPECT_EQ(encode(metadata, "aa"), (Ids{0, 0}));
 }
 
+// The vocabulary of a stored tokenizer.json as GGUF has it: in the order of ids, special tokens as control tokens.
+Metadata vocabulary_of(const Json& json, const char* model) {
+  Strings tokens(json["model"]["vocab"].size());
+  for (const auto& [token, id] : json["model"]["vocab"].items()) {
+    if (id.is_array()) {
+      tokens[std::stoul(token)] = id[0];
+    } else {
+      tokens[id.get<size_t>()] = token;
+    }
+  }
+  Ints types(tokens.size(), 1);
+  for (const Json& token : json["added_tokens"]) types[token["id"].get<size_t>()] = 3;
+  return {{"tokenizer.ggml.model", std::string(model)},
+          {"tokenizer.ggml.tokens", tokens},
+          {"tokenizer.ggml.token_type", types}};
+}
+
+void expect_same_ids(const Metadata& metadata, const Json& json) {
+  const auto wanted = parse_tokenizer_json(to_json_line(json), "tokenizer.json");
+  const auto tokenizer = make_tokenizer_from_gguf(FakeGguf(metadata));
+  MixedLines lines(21);
+  for (int i = 0; i < 300; ++i) {
+    const std::string line = lines.next();
+    ASSERT_EQ(tokenizer->encode(line), wanted->encode(line)) << line;
+    ASSERT_EQ(tokenizer->decode(wanted->encode(line)), wanted->decode(wanted->encode(line)));
+  }
+}
+
+TEST(TokenizerGguf, AUnigramVocabularyGivesTheIdsOfItsTokenizerJson) {
+  const Json json = parse_json(golden_file("unigram.json"), "unigram.json");
+  Metadata metadata = vocabulary_of(json, "t5");
+  std::vector<double> scores;
+  for (const Json& piece : json["model"]["vocab"]) scores.push_back(piece[1]);
+  const std::string charsmap =
+      decode_base64(json["normalizer"]["normalizers"][0]["precompiled_charsmap"].get<std::string>(), "unigram.json");
+  Ints bytes;
+  for (const char byte : charsmap) bytes.push_back(static_cast<int8_t>(byte));  // some files have i8, some u8
+  metadata["tokenizer.ggml.scores"] = scores;
+  metadata["tokenizer.ggml.precompiled_charsmap"] = bytes;
+  metadata["tokenizer.ggml.unknown_token_id"] = json["model"]["unk_id"].get<int64_t>();
+  metadata["tokenizer.ggml.remove_extra_whitespaces"] = true;
+  metadata["tokenizer.ggml.add_space_prefix"] = true;
+  metadata["tokenizer.ggml.add_eos_token"] = false;
+  expect_same_ids(metadata, json);
+}
+
+TEST(TokenizerGguf, AWordPieceVocabularyGivesTheIdsOfItsTokenizerJson) {
+  const Json json = parse_json(golden_file("wordpiece.json"), "wordpiece.json");
+  Metadata metadata = vocabulary_of(json, "bert");
+  auto& tokens = std::get<Strings>(metadata["tokenizer.ggml.tokens"]);
+  for (size_t id = 0; id < tokens.size(); ++id) {
+    if (std::get<Ints>(metadata["tokenizer.ggml.token_type"])[id] == 3) continue;
+    tokens[id] = tokens[id].starts_with("##") ? tokens[id].substr(2) : "\u2581" + tokens[id];
+  }
+  metadata["tokenizer.ggml.unknown_token_id"] = int64_t{1};
+  metadata["tokenizer.ggml.cls_token_id"] = int64_t{2};
+  metadata["tokenizer.ggml.seperator_token_id"] = int64_t{3};
+  expect_same_ids(metadata, json);
+  EXPECT_EQ(encode(metadata, "", true), (Ids{2, 3}));
+}
+
+TEST(TokenizerGguf, SentencePieceMergesGiveTheIdsOfTheirTokenizerJson) {
+  const Json json = parse_json(golden_file("spm.json"), "spm.json");
+  Metadata metadata = vocabulary_of(json, "gemma4");
+  Strings merges;
+  for (const Json& merge : json["model"]["merges"])
+    merges.push_back(merge.is_string() ? merge.get<std::string>()
+                                       : merge[0].get<std::string>() + " " + merge[1].get<std::string>());
+  metadata["tokenizer.ggml.merges"] = merges;
+  metadata["tokenizer.ggml.unknown_token_id"] = int64_t{0};
+  metadata["tokenizer.ggml.add_space_prefix"] = true;
+  metadata["tokenizer.ggml.add_bos_token"] = false;
+  expect_same_ids(metadata, json);
+}
+
+TEST(TokenizerGguf, SentencePieceScoresSayWhatIsMergedFirst) {
+  Metadata metadata{
+      {"tokenizer.ggml.model", std::string("llama")},
+      {"tokenizer.ggml.tokens", Strings{"<unk>", "<s>", "a", "b", "c", "\u2581", "ab", "bc", "<0xC3>", "<0xA9>"}},
+      {"tokenizer.ggml.token_type", Ints{2, 3, 1, 1, 1, 1, 1, 1, 6, 6}},
+      {"tokenizer.ggml.scores", std::vector<double>{0, 0, -1, -1, -1, -1, -9, -8, 0, 0}},
+      {"tokenizer.ggml.bos_token_id", int64_t{1}}};
+  EXPECT_EQ(encode(metadata, "abc", true), (Ids{1, 5, 2, 7}));
+  EXPECT_EQ(encode(metadata, "é d"), (Ids{5, 8, 9, 5, 0}));
+  metadata["tokenizer.ggml.scores"] = std::vector<double>{0, 0, -1, -1, -1, -1, -7, -8, 0, 0};
+  EXPECT_EQ(encode(metadata, "abc", true), (Ids{1, 5, 6, 4}));
+  const auto tokenizer = make_tokenizer_from_gguf(FakeGguf(metadata));
+  EXPECT_EQ(tokenizer->decode({1, 5, 6, 4}, /*skip_special=*/true), "abc");
+  EXPECT_EQ(tokenizer->token_bytes(5), " ");
+  EXPECT_EQ(tokenizer->opening_bytes(5), "");
+}
+
 void expect_error(const Metadata& metadata, ErrorKind kind, const std::string& part) {
   try {
     make_tokenizer_from_gguf(FakeGguf(metadata));
@@ -116,9 +210,11 @@ TEST(TokenizerGguf, WhatIsWrongIsNamed) {
     return metadata;
   };
   expect_error({}, ErrorKind::kNotFound, "has no tokenizer");
-  expect_error(with("model", std::string("llama")), ErrorKind::kUnsupported, "'llama'");
-  expect_error(with("pre", std::string("tekken")), ErrorKind::kUnsupported, "'tekken'");
-  expect_error(with("tokens", Strings{"a", "a"}), ErrorKind::kCorrupt, "'a' is both 0 and 1");
+  expect_error(with("model", std::string("rwkv")), ErrorKind::kUnsupported, "'rwkv'");
+  expect_error(with("pre", std::string("kimi-k2")), ErrorKind::kUnsupported, "'kimi-k2'");
+  Metadata twice = with("tokens", Strings{"a", "a"});
+  twice.erase("tokenizer.ggml.token_type");
+  expect_error(twice, ErrorKind::kCorrupt, "'a' is both 0 and 1");
   expect_error(with("token_type", Ints{1}), ErrorKind::kCorrupt, "1 entries for 14 tokens");
   expect_error(with("merges", Strings{"ab"}), ErrorKind::kCorrupt, "merges[0]: 'ab' is not a pair");
   expect_error(with("merges", Strings{"a x"}), ErrorKind::kCorrupt, "merges[0]: 'x' is not in the vocabulary");
@@ -127,6 +223,13 @@ TEST(TokenizerGguf, WhatIsWrongIsNamed) {
   expect_error(metadata, ErrorKind::kCorrupt, "bos_token_id is 14");
   metadata.erase("tokenizer.ggml.bos_token_id");
   expect_error(metadata, ErrorKind::kCorrupt, "bos_token_id is missing");
+  expect_error(with("model", std::string("llama")), ErrorKind::kCorrupt, "tokenizer.ggml.scores is missing");
+  Metadata scored = with("model", std::string("t5"));
+  scored["tokenizer.ggml.scores"] = std::vector<double>{1};
+  expect_error(scored, ErrorKind::kCorrupt, "unknown_token_id is missing");
+  scored["tokenizer.ggml.unknown_token_id"] = int64_t{0};
+  expect_error(scored, ErrorKind::kCorrupt, "scores has 1 entries for 14 tokens");
+  expect_error(with("model", std::string("bert")), ErrorKind::kCorrupt, "unknown_token_id is missing");
   Metadata no_tokens = tiny("smollm");
   no_tokens.erase("tokenizer.ggml.tokens");
   expect_error(no_tokens, ErrorKind::kCorrupt, "tokenizer.ggml.tokens is missing");

@@ -53,18 +53,24 @@ TEST(TokenizerJson, DeepNestingIsAnError) {
 
 TEST(TokenizerJson, UnsupportedPartsAreNamed) {
   const auto k = ErrorKind::kUnsupported;
-  expect_refused(R"({"model": {"type": "Unigram"}})", k, "model 'Unigram'");
-  expect_refused(R"({"model": {"type": "WordPiece"}})", k, "model 'WordPiece'");
-  expect_refused(R"({"model": {"type": null, "merges": null}})", k, "only BPE");
+  expect_refused(R"({"model": {"type": "WordLevel"}})", k, "model 'WordLevel'");
+  expect_refused(R"({"model": {"type": null, "merges": null}})", k, "only BPE, Unigram and WordPiece");
+  expect_refused(R"({"model": {"type": "Unigram", "vocab": [["a", 0]]}})", k, "without unk_id");
   expect_refused(R"({"model": {"end_of_word_suffix": "</w>"}})", k, "end_of_word_suffix");
   expect_refused(R"({"model": {"continuing_subword_prefix": "##"}})", k, "continuing_subword_prefix");
   expect_refused(R"({"model": {"dropout": 0.1}})", k, "dropout");
-  expect_refused(R"({"pre_tokenizer": {"type": "Metaspace"}})", k, "pre-tokenizer 'Metaspace'");
-  expect_refused(R"({"normalizer": {"type": "Sequence", "normalizers": [{"type": "BertNormalizer"}]}})", k,
-                 "normalizer 'BertNormalizer'");
-  expect_refused(R"({"post_processor": {"type": "BertProcessing"}})", k, "post-processor 'BertProcessing'");
-  expect_refused(R"({"decoder": {"type": "WordPiece"}})", k, "decoder 'WordPiece'");
-  expect_refused(R"({"decoder": null})", k, "decoder: none");
+  expect_refused(R"({"pre_tokenizer": {"type": "UnicodeScripts"}})", k, "pre-tokenizer 'UnicodeScripts'");
+  expect_refused(R"({"normalizer": {"type": "Sequence", "normalizers": [{"type": "Odd"}]}})", k, "normalizer 'Odd'");
+  expect_refused(R"({"post_processor": {"type": "Odd"}})", k, "post-processor 'Odd'");
+  expect_refused(R"({"decoder": {"type": "CTC"}})", k, "decoder 'CTC'");
+  expect_refused(R"({"decoder": {"type": "Sequence", "decoders": [{"type": "Fuse"}, {"type": "Metaspace"}]}})", k,
+                 "decoder 'Metaspace' is not supported after the tokens were joined");
+  expect_refused(R"({"decoder": {"type": "Sequence", "decoders": [{"type": "Fuse"},
+                     {"type": "Replace", "pattern": {"String": "ab"}, "content": ""}]}})",
+                 k, "for a single character only");
+  expect_refused(R"({"decoder": {"type": "Sequence", "decoders": [{"type": "Fuse"},
+                     {"type": "Strip", "content": " ", "start": 2, "stop": 0}]}})",
+                 k, "Strip of 2 and 0 characters of the whole text");
 }
 
 TEST(TokenizerJson, ContradictionsAreNamed) {
@@ -72,7 +78,7 @@ TEST(TokenizerJson, ContradictionsAreNamed) {
   expect_refused(R"({"model": null})", k, "model: expected an object, found null");
   expect_refused(R"({"model": {"vocab": []}})", k, "model.vocab: expected an object, found array");
   expect_refused(R"({"model": {"vocab": {"c": 2}}})", k, "both have id 2");
-  expect_refused(R"({"model": {"vocab": {"c": 4}}})", k, "'c' has id 4");
+  expect_refused(R"({"model": {"vocab": {"c": 4000}}})", k, "'c' has id 4000, far beyond the number of tokens (4)");
   expect_refused(R"({"model": {"vocab": {"c": -1}}})", k, "model.vocab.c: -1 is not a token id");
   expect_refused(R"({"model": {"vocab": {"c": 3.5}}})", k, "3.5 is not a token id");
   expect_refused(R"({"model": {"vocab": {"c": 9223372036854775808}}})", k, "is not a token id");
@@ -88,13 +94,29 @@ TEST(TokenizerJson, ContradictionsAreNamed) {
   expect_refused(R"({"added_tokens": [3]})", k, "added_tokens[0]: expected an object");
   expect_refused(R"({"added_tokens": [{"id": 3}]})", k, "'content' is missing");
   expect_refused(R"({"added_tokens": [{"id": 3, "content": ""}]})", k, "is empty");
-  expect_refused(R"({"added_tokens": [{"id": 4, "content": "x"}]})", k, "'x' has id 4");
   expect_refused(R"({"added_tokens": [{"id": 2, "content": "x"}]})", k, "that is 'ab'");
   expect_refused(R"({"added_tokens": [{"id": 3, "content": "a"}]})", k, "the vocabulary gives it another");
   expect_refused(R"({"added_tokens": [{"id": 3, "content": "x"}, {"id": 4, "content": "x"}]})", k, "listed twice");
   expect_refused(R"({"added_tokens": [{"id": 4, "content": "x"}, {"id": 1000000000, "content": "y"}]})", k,
                  "'y' has id 1000000000");
-  expect_refused(R"({"added_tokens": [{"id": 4, "content": "x"}, {"id": 0, "content": "a"}]})", k, "no token has id 3");
+  expect_refused(R"({"model": {"type": "Unigram", "vocab": {}}})", k, "model.vocab: expected an array");
+  expect_refused(R"({"model": {"type": "Unigram", "vocab": [["a", 0], ["b"]]}})", k,
+                 "vocab[1]: [\"b\"] is not a piece");
+  expect_refused(R"({"model": {"type": "Unigram", "vocab": [["a", 0], ["a", 1]]}})", k, "'a' is token 0 already");
+  expect_refused(R"({"model": {"type": "Unigram", "vocab": [["a", 0]], "unk_id": 1}})", k, "unk_id: 1 of 1 pieces");
+  expect_refused(R"({"model": {"type": "WordPiece"}})", k, "unk_token: '[UNK]' is not in vocab");
+  expect_refused(R"({"model": {"type": "WordPiece", "unk_token": "a", "max_input_chars_per_word": 100000}})", k,
+                 "max_input_chars_per_word: 100000");
+  expect_refused(R"({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "A?"}})", k, "not base64 at byte 1");
+  expect_refused(R"({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AA=="}})", k, "1 bytes");
+  expect_refused(R"({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "/////w=="}})", k,
+                 "a trie of 4294967295 bytes in 4");
+  expect_refused(R"({"normalizer": {"type": "Prepend", "prepend": 3}})", k, "prepend");
+  expect_refused(R"({"pre_tokenizer": {"type": "Metaspace", "prepend_scheme": "last"}})", k, "'last'");
+  expect_refused(R"({"pre_tokenizer": {"type": "Metaspace", "replacement": "ab"}})", k, "'ab' is not one character");
+  expect_refused(R"({"post_processor": {"type": "BertProcessing", "cls": ["a", 0], "sep": 3}})", k,
+                 "sep: expected an array");
+  expect_refused(R"({"decoder": {"type": "Strip", "content": " ", "start": -1, "stop": 0}})", k, "start is -1");
   expect_refused(R"({"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated"}})", k,
                  "pattern");
   expect_refused(R"({"pre_tokenizer": {"type": "Split", "pattern": {"String": ""}, "behavior": "Isolated"}})", k,
@@ -111,6 +133,27 @@ TEST(TokenizerJson, ContradictionsAreNamed) {
       R"({"post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "s"}}, {"Sequence": {}}],
                      "special_tokens": {"s": {"ids": [77]}}}})",
       k, "adds token 77 of 3");
+}
+
+TEST(TokenizerJson, IdsThatNoTokenHasStandForNothing) {
+  const auto tokenizer =
+      parse_tokenizer_json(tiny(R"({"added_tokens": [{"id": 7, "content": "x"}]})"), "tokenizer.json");
+  EXPECT_EQ(tokenizer->size(), 8);
+  EXPECT_EQ(tokenizer->encode("abx"), (std::vector<TokenId>{2, 7}));
+  EXPECT_EQ(tokenizer->decode({2, 5, 7}), "abx");
+  EXPECT_EQ(tokenizer->token_bytes(5), "");
+}
+
+TEST(TokenizerJson, ANormalizerThatBlowsTextUpIsStopped) {
+  Json steps = Json::array();
+  for (int i = 0; i < 8; ++i)
+    steps.push_back({{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", std::string(200, 'a')}});
+  Json json = parse_json(tiny("{}"), "tiny");
+  json["normalizer"] = {{"type", "Sequence"}, {"normalizers", steps}};
+  const auto tokenizer = parse_tokenizer_json(to_json_line(json), "tokenizer.json");
+  EXPECT_THROW(tokenizer->encode("aaaa"), Error);
+  json["normalizer"]["normalizers"][0]["content"] = std::string(300, 'a');
+  expect_error([&] { parse_tokenizer_json(to_json_line(json), "tokenizer.json"); }, ErrorKind::kCorrupt, "300 bytes");
 }
 
 TEST(TokenizerJson, TheSameTokenTwiceInTheVocabularyIsAnError) {

@@ -3,8 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "base/error.h"
 #include "test_tokenizers.h"
+#include "text/precompiled_charsmap.h"
 
 namespace pent {
 namespace {
@@ -35,8 +38,13 @@ TEST(Tokenizer, DecodingWhatWasEncodedGivesTheTextBack) {
   }
 }
 
-TEST(Tokenizer, StreamedTextIsTheDecodedText) {
-  const auto tokenizer = base_tokenizer();
+class EveryTokenizer : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Stored, EveryTokenizer,
+                         testing::Values("base.json", "spm.json", "unigram.json", "wordpiece.json"),
+                         [](const auto& info) { return std::string(info.param, std::strchr(info.param, '.')); });
+
+TEST_P(EveryTokenizer, StreamedTextIsTheDecodedText) {
+  const auto tokenizer = parse_tokenizer_json(golden_file(GetParam()), GetParam());
   MixedLines lines(4);
   uint32_t state = 1;
   for (int i = 0; i < 1000; ++i) {
@@ -47,6 +55,46 @@ TEST(Tokenizer, StreamedTextIsTheDecodedText) {
     }
     for (const bool skip_special : {false, true}) {
       ASSERT_EQ(stream(*tokenizer, ids, skip_special), tokenizer->decode(ids, skip_special));
+    }
+  }
+}
+
+TEST(Tokenizer, TheSpaceOfTheFirstTokenBelongsToNoText) {
+  const auto spm = parse_tokenizer_json(golden_file("spm.json"), "spm.json");
+  MixedLines lines(5);
+  for (int i = 0; i < 1000; ++i) {
+    const std::string line = lines.next();
+    if (line.find("\u2581") != std::string::npos || line.find("<0x") != std::string::npos) continue;
+    ASSERT_EQ(spm->decode(spm->encode(line)), line);
+  }
+  const auto word_piece = parse_tokenizer_json(golden_file("wordpiece.json"), "wordpiece.json");
+  const auto ids = word_piece->encode("the dog");
+  EXPECT_EQ(word_piece->decode(ids), "the dog");
+  EXPECT_EQ(word_piece->opening_bytes(ids[0]), "the");
+  EXPECT_EQ(word_piece->token_bytes(ids[0]), " the");
+}
+
+TEST(Tokenizer, ADamagedCharsmapGivesTextOrAnError) {
+  const Json json = parse_json(golden_file("unigram.json"), "unigram.json");
+  const std::string whole =
+      decode_base64(json["normalizer"]["normalizers"][0]["precompiled_charsmap"].get<std::string>(), "unigram.json");
+  MixedLines lines(6);
+  std::vector<std::string> texts;
+  for (int i = 0; i < 20; ++i) texts.push_back(lines.next());
+  uint32_t state = 7;
+  const auto below = [&state](size_t n) {
+    state = state * 1664525 + 1013904223;
+    return (state >> 8) % n;
+  };
+  for (int round = 0; round < 3000; ++round) {
+    std::string damaged = whole;
+    for (size_t i = 0; i <= below(40); ++i) damaged[below(damaged.size())] = static_cast<char>(below(256));
+    if (round % 3 == 0) damaged.resize(below(damaged.size()));
+    try {
+      const PrecompiledCharsmap charsmap(damaged, "charsmap");
+      for (const std::string& text : texts) ASSERT_TRUE(is_valid_utf8(charsmap(text)));
+    } catch (const Error& problem) {
+      EXPECT_EQ(problem.kind(), ErrorKind::kCorrupt);
     }
   }
 }
@@ -127,7 +175,9 @@ TEST(Tokenizer, UnknownCharactersBecomeUnkBytesOrNothing) {
   EXPECT_EQ(ids("{}"), (Ids{0, 0}));
   EXPECT_EQ(ids(R"({"model": {"unk_token": "?"}})"), (Ids{0, 1, 1, 1, 0}));
   EXPECT_EQ(ids(R"({"model": {"unk_token": "?", "fuse_unk": true}})"), (Ids{0, 1, 0}));
-  EXPECT_EQ(ids(R"({"model": {"unk_token": "?", "byte_fallback": true, "fuse_unk": true}})"), (Ids{0, 1, 2, 3, 1, 0}));
+  // The library's order: unknown characters wait for a known one, past bytes.
+  EXPECT_EQ(ids(R"({"model": {"unk_token": "?", "byte_fallback": true, "fuse_unk": true}})"), (Ids{0, 2, 3, 1, 0}));
+  EXPECT_EQ(ids(R"({"model": {"unk_token": "?", "byte_fallback": true}})"), (Ids{0, 2, 3, 1, 1, 0}));
 }
 
 // Quadratic work on these would take minutes.
