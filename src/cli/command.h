@@ -44,6 +44,7 @@ Action define_logits(CommandLine& line);
 Action define_score(CommandLine& line);
 Action define_inspect(CommandLine& line);
 Action define_bench(CommandLine& line);
+Action define_convert(CommandLine& line);
 Action define_corpus(CommandLine& line);
 Action define_synth(CommandLine& line);
 Action define_models(CommandLine& line);

@@ -78,6 +78,10 @@ const std::vector<Command>& commands() {
        define_score},
       {"inspect", "what a model is: family, shapes, parameters, memory, presets; or why it is refused",
        "pent inspect model.gguf", define_inspect},
+      {"convert", "a model between Hugging Face directories and GGUF files, in any type that llama.cpp reads",
+       "pent convert HuggingFaceTB/SmolLM2-135M-Instruct smollm2.gguf --type q4_k_m\n"
+       "  pent convert model.gguf model-directory --type bf16",
+       define_convert},
       {"corpus", "text written by a model for prompts from templates, as JSON lines; goes on where it was stopped",
        "pent corpus recipes/corpus-stories.toml --set answers=200", define_corpus},
       {"synth", "a model of a published shape with random weights, to try loading, memory and speed at real size",

@@ -25,7 +25,7 @@ std::vector<CompletedOption> completed_options(const Command& command) {
       for (const Preset& preset : presets()) option.words.emplace_back(preset.name);
     }
     option.is_model = word == "--model";
-    option.is_file = is_one_of(word, {"--out", "--trace", "FILE", "TRACE", "RECIPE"});
+    option.is_file = is_one_of(word, {"--out", "--trace", "FILE", "TRACE", "RECIPE", "SOURCE", "TARGET"});
     options.push_back(std::move(option));
   }
   return options;

@@ -45,20 +45,29 @@ enum ValueType : uint32_t {
 };
 constexpr uint64_t kMinValueBytes[] = {1, 1, 2, 2, 4, 4, 4, 1, 8, 12, 8, 8, 8};
 
+struct Metadata {
+  std::map<std::string, GgufValue> values;
+  std::vector<GgufStoredPair> stored;  // keys point into `values`
+};
+
 class MetadataReader {
  public:
-  MetadataReader(ByteReader& reader, const std::string& where) : reader_(reader), where_(where) {}
+  // `reader` reads `bytes` from their beginning on.
+  MetadataReader(ByteReader& reader, std::span<const std::byte> bytes, const std::string& where)
+      : reader_(reader), bytes_(bytes), where_(where) {}
 
-  std::map<std::string, GgufValue> read(uint64_t count) {
-    std::map<std::string, GgufValue> metadata;
+  Metadata read(uint64_t count) {
+    Metadata metadata;
     for (uint64_t i = 0; i < count; ++i) {
       std::string key = reader_.read_string("metadata key", kMaxKeyBytes);
       if (key.empty()) throw error(ErrorKind::kCorrupt, "{}: metadata pair {} has an empty key", where_, i);
       key_ = fmt::format("metadata '{}'", printable(key));
+      const uint64_t begin = reader_.position();
       const auto type = read_type();
-      if (!metadata.emplace(std::move(key), type == kArray ? read_array() : read_scalar(type)).second) {
-        throw error(ErrorKind::kCorrupt, "{}: {} occurs twice", where_, key_);
-      }
+      const auto [entry, is_new] =
+          metadata.values.emplace(std::move(key), type == kArray ? read_array() : read_scalar(type));
+      if (!is_new) throw error(ErrorKind::kCorrupt, "{}: {} occurs twice", where_, key_);
+      metadata.stored.push_back({entry->first, bytes_.subspan(begin, reader_.position() - begin)});
     }
     return metadata;
   }
@@ -140,6 +149,7 @@ class MetadataReader {
   }
 
   ByteReader& reader_;
+  std::span<const std::byte> bytes_;
   const std::string& where_;
   std::string key_;  // what is being read, for messages
   uint64_t array_elements_ = 0;
@@ -231,7 +241,8 @@ class GgufReader : public GgufFile {
   }
 
   int version() const override { return version_; }
-  const std::map<std::string, GgufValue>& metadata() const override { return metadata_; }
+  const std::map<std::string, GgufValue>& metadata() const override { return metadata_.values; }
+  std::vector<GgufStoredPair> stored_pairs() const override { return metadata_.stored; }
 
   std::optional<int64_t> get_int(const std::string& key) const override {
     const GgufValue* value = find_value(key);
@@ -270,7 +281,7 @@ class GgufReader : public GgufFile {
     read_version(reader);
     const uint64_t tensor_count = reader.read_count("the number of tensors", kMinTensorInfoBytes);
     const uint64_t pair_count = reader.read_count("the number of metadata pairs", kMinPairBytes);
-    metadata_ = MetadataReader(reader, where_).read(pair_count);
+    metadata_ = MetadataReader(reader, bytes, where_).read(pair_count);
     const uint64_t alignment = read_alignment();
     std::vector<TensorInfo> infos;
     infos.reserve(tensor_count);
@@ -315,8 +326,8 @@ class GgufReader : public GgufFile {
   }
 
   const GgufValue* find_value(const std::string& key) const {
-    const auto found = metadata_.find(key);
-    return found == metadata_.end() ? nullptr : &found->second;
+    const auto found = metadata_.values.find(key);
+    return found == metadata_.values.end() ? nullptr : &found->second;
   }
 
   template <typename T>
@@ -335,7 +346,7 @@ class GgufReader : public GgufFile {
   std::string where_;
   std::optional<MappedFile> file_;  // empty when the bytes are borrowed
   int version_ = 0;
-  std::map<std::string, GgufValue> metadata_;
+  Metadata metadata_;
   TensorTable tensors_;
 };
 
@@ -345,13 +356,17 @@ std::unique_ptr<GgufFile> open_one_gguf(const std::filesystem::path& path) {
   return std::make_unique<GgufReader>(MappedFile::open(path));
 }
 
+std::unique_ptr<GgufFile> open_one_gguf(std::span<const std::byte> bytes, std::string where) {
+  return std::make_unique<GgufReader>(bytes, std::move(where));
+}
+
 std::unique_ptr<GgufFile> open_gguf(const std::filesystem::path& path) {
   auto file = open_one_gguf(path);
   return file->get_int("split.count").value_or(1) > 1 ? open_split_gguf(path, std::move(file)) : std::move(file);
 }
 
 std::unique_ptr<GgufFile> open_gguf(std::span<const std::byte> bytes, std::string where) {
-  auto file = std::make_unique<GgufReader>(bytes, std::move(where));
+  auto file = open_one_gguf(bytes, std::move(where));
   if (const auto count = file->get_int("split.count").value_or(1); count > 1) {
     throw error(ErrorKind::kUnsupported, "{}: one part of a model split into {} files, which bytes cannot stand for",
                 file->describe(), count);

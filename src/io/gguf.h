@@ -5,7 +5,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -17,11 +19,19 @@ namespace pent {
 using GgufValue = std::variant<uint64_t, int64_t, double, bool, std::string, std::vector<int64_t>, std::vector<double>,
                                std::vector<std::string>>;
 
+// A metadata pair as the file has it; the value's type stands before it. Borrowed from the file.
+struct GgufStoredPair {
+  std::string_view key;
+  std::span<const std::byte> value;
+};
+
 // Tensors keep GGUF names; shapes are turned to [out, in]. Rows of Q and K are left as stored (see formats: RoPE trap).
 class GgufFile : public WeightSource {
  public:
   virtual int version() const = 0;
   virtual const std::map<std::string, GgufValue>& metadata() const = 0;
+  // In file order, to be written into another file; none from memory.
+  virtual std::vector<GgufStoredPair> stored_pairs() const { return {}; }
   // Typed look-ups: nullopt if absent, kCorrupt naming file and key if of another type.
   virtual std::optional<int64_t> get_int(const std::string& key) const = 0;
   virtual std::optional<double> get_number(const std::string& key) const = 0;

@@ -50,6 +50,7 @@ class SplitGguf : public GgufFile {
 
   int version() const override { return first().version(); }
   const std::map<std::string, GgufValue>& metadata() const override { return first().metadata(); }
+  std::vector<GgufStoredPair> stored_pairs() const override { return first().stored_pairs(); }
   std::optional<int64_t> get_int(const std::string& key) const override { return first().get_int(key); }
   std::optional<double> get_number(const std::string& key) const override { return first().get_number(key); }
   std::optional<bool> get_bool(const std::string& key) const override { return first().get_bool(key); }

@@ -28,5 +28,6 @@ std::unique_ptr<GgufFile> open_split_gguf(const std::filesystem::path& path, std
 
 // A file by itself, which may be a part. `open_gguf` is what others call.
 std::unique_ptr<GgufFile> open_one_gguf(const std::filesystem::path& path);
+std::unique_ptr<GgufFile> open_one_gguf(std::span<const std::byte> bytes, std::string where);  // borrowed bytes
 
 }  // namespace pent

@@ -1,7 +1,5 @@
 #include "io/gguf_write.h"
 
-#include <set>
-
 #include "base/error.h"
 #include "io/gguf_types.h"
 #include "io/tensor_table.h"
@@ -41,6 +39,9 @@ class Header {
     array(8, values.size());
     for (const std::string& each : values) text(each);
   }
+  void value(const GgufStoredValue& stored) {
+    bytes_.append(reinterpret_cast<const char*>(stored.bytes.data()), stored.bytes.size());
+  }
   std::string take() {
     bytes_.resize(aligned(bytes_.size()));
     return std::move(bytes_);
@@ -62,24 +63,21 @@ class Header {
 };
 
 // Bytes of each tensor, checked.
-std::vector<uint64_t> sizes_of(const std::vector<GgufTensorToWrite>& tensors, const std::string& where) {
+std::vector<uint64_t> sizes_of(const std::vector<StreamedTensor>& tensors, const std::string& where) {
+  check_names_differ(tensors, where);
   std::vector<uint64_t> sizes;
-  std::set<std::string_view> names;
-  for (const GgufTensorToWrite& tensor : tensors) {
+  for (const StreamedTensor& tensor : tensors) {
     const auto bytes = checked_tensor_bytes(tensor.dtype, tensor.shape);
     if (!bytes || tensor.shape.empty() || !ggml_type_of_dtype(tensor.dtype)) {
       throw error(ErrorKind::kInvalidArgument, "{}: tensor '{}' {} {} cannot be stored in GGUF", where, tensor.name,
                   dtype_info(tensor.dtype).name, shape_text(tensor.shape));
-    }
-    if (!names.insert(tensor.name).second) {
-      throw error(ErrorKind::kInvalidArgument, "{}: tensor '{}' is given twice", where, tensor.name);
     }
     sizes.push_back(*bytes);
   }
   return sizes;
 }
 
-std::string make_header(const GgufPairs& metadata, const std::vector<GgufTensorToWrite>& tensors,
+std::string make_header(const GgufPairs& metadata, const std::vector<StreamedTensor>& tensors,
                         const std::vector<uint64_t>& sizes) {
   Header header;
   header.number(kVersion);
@@ -91,7 +89,7 @@ std::string make_header(const GgufPairs& metadata, const std::vector<GgufTensorT
   }
   uint64_t offset = 0;
   for (size_t i = 0; i < tensors.size(); ++i) {
-    const GgufTensorToWrite& tensor = tensors[i];
+    const StreamedTensor& tensor = tensors[i];
     header.text(tensor.name);
     header.number(static_cast<uint32_t>(tensor.shape.size()));
     for (auto axis = tensor.shape.rbegin(); axis != tensor.shape.rend(); ++axis)
@@ -106,23 +104,15 @@ std::string make_header(const GgufPairs& metadata, const std::vector<GgufTensorT
 }  // namespace
 
 void write_gguf(const std::filesystem::path& path, const GgufPairs& metadata,
-                const std::vector<GgufTensorToWrite>& tensors) {
+                const std::vector<StreamedTensor>& tensors) {
   const std::vector<uint64_t> sizes = sizes_of(tensors, path.string());
   const std::string header = make_header(metadata, tensors, sizes);
   write_file_atomically(path, [&](const ByteSink& sink) {
     sink(header.data(), header.size());
     for (size_t i = 0; i < tensors.size(); ++i) {
-      uint64_t written = 0;
-      tensors[i].write([&](const void* data, size_t size) {
-        written += size;
-        sink(data, size);
-      });
-      if (written != sizes[i]) {
-        throw error(ErrorKind::kInvalidArgument, "{}: tensor '{}' came with {} bytes, its shape asks for {}",
-                    path.string(), tensors[i].name, written, sizes[i]);
-      }
+      write_streamed(tensors[i], sizes[i], path.string(), sink);
       const char padding[kAlignment] = {};
-      sink(padding, aligned(written) - written);
+      sink(padding, aligned(sizes[i]) - sizes[i]);
     }
   });
 }

@@ -3,33 +3,29 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include "base/mapped_file.h"
-#include "io/tensor_view.h"
+#include "io/streamed_tensor.h"
 
 namespace pent {
 
-// A metadata value, stored as the type it has here.
-using GgufValueToWrite =
-    std::variant<uint32_t, int32_t, float, bool, std::string, std::vector<int32_t>, std::vector<std::string>>;
-using GgufPairs = std::vector<std::pair<std::string, GgufValueToWrite>>;
-
-// `write` hands over the tensor's bytes in pieces when its turn comes: a file may be larger than memory.
-struct GgufTensorToWrite {
-  std::string name;
-  DType dtype;
-  std::vector<int64_t> shape;  // [out, in], as everywhere here; the file has the axes the other way round
-  std::function<void(const ByteSink&)> write;
+// A value as another file has it (GgufFile::stored_pairs): type and content. The bytes must stay alive.
+struct GgufStoredValue {
+  std::span<const std::byte> bytes;
 };
 
-// Written atomically. Throws kInvalidArgument for a name given twice, a type GGUF has no number for, a shape that its
-// blocks do not divide or bytes that do not fit it; kIo.
+// A metadata value, stored as the type it has here.
+using GgufValueToWrite = std::variant<uint32_t, int32_t, float, bool, std::string, std::vector<int32_t>,
+                                      std::vector<std::string>, GgufStoredValue>;
+using GgufPairs = std::vector<std::pair<std::string, GgufValueToWrite>>;
+
+// Written atomically; the file has each tensor's axes the other way round. Throws kInvalidArgument for a name given twice, a
+// type GGUF has no number for, a shape that its blocks do not divide or bytes that do not fit it; kIo.
 void write_gguf(const std::filesystem::path& path, const GgufPairs& metadata,
-                const std::vector<GgufTensorToWrite>& tensors);
+                const std::vector<StreamedTensor>& tensors);
 
 }  // namespace pent

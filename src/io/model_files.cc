@@ -38,6 +38,7 @@ Json read_json(const TextReader& read, const char* name, const std::string& wher
 
 // tokenizer_config.json gives one template, or a list of named ones, of which "default" is meant.
 std::string template_of_config(const Json& tokenizer_config, const std::string& where) {
+  if (!tokenizer_config.is_object()) return {};
   const auto found = tokenizer_config.find("chat_template");
   if (found == tokenizer_config.end() || found->is_null()) return {};
   if (found->is_string()) return found->get<std::string>();
@@ -151,6 +152,18 @@ ModelFiles open_model_files(const std::map<std::string, std::span<const std::byt
   if (weights == files.end()) throw error(ErrorKind::kNotFound, "{}/model.safetensors: no such file", where);
   model.weights = open_safetensors(weights->second, where + "/model.safetensors");
   return model;
+}
+
+void write_model_descriptions(const ModelFiles& files, const std::filesystem::path& directory) {
+  const auto write_json = [&](const char* name, const Json& json) {
+    if (!json.is_null()) write_file_atomically(directory / name, json.dump(2) + "\n");
+  };
+  if (!files.tokenizer_json.empty()) write_file_atomically(directory / "tokenizer.json", files.tokenizer_json);
+  write_json("tokenizer_config.json", files.tokenizer_config);
+  if (files.chat_template != template_of_config(files.tokenizer_config, files.where + "/tokenizer_config.json"))
+    write_file_atomically(directory / "chat_template.jinja", files.chat_template);
+  write_json("generation_config.json", files.generation_config);
+  write_json("config.json", files.config);
 }
 
 }  // namespace pent

@@ -29,4 +29,7 @@ ModelFiles open_model_files(const std::filesystem::path& path);
 // Files held in memory under their usual names ("config.json", "model.safetensors", …); the bytes must stay alive.
 ModelFiles open_model_files(const std::map<std::string, std::span<const std::byte>>& files, std::string where);
 
+// All of them but the weights, under their usual names, config.json last: a directory without it is no model. Throws kIo.
+void write_model_descriptions(const ModelFiles& files, const std::filesystem::path& directory);
+
 }  // namespace pent

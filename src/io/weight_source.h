@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "io/streamed_tensor.h"
 #include "io/tensor_view.h"
 
 namespace pent {
@@ -34,7 +35,10 @@ struct TensorToWrite {
   std::vector<int64_t> shape;
   std::span<const std::byte> bytes;
 };
-// Written atomically (base/mapped_file.h). metadata becomes "__metadata__" (string to string).
+// Written atomically (base/mapped_file.h). metadata becomes "__metadata__" (string to string). Throws kInvalidArgument for a
+// name given twice, a type safetensors has not, or bytes that do not fit a shape; kIo.
+void write_safetensors(const std::filesystem::path& path, const std::vector<StreamedTensor>& tensors,
+                       const std::vector<std::pair<std::string, std::string>>& metadata = {});
 void write_safetensors(const std::filesystem::path& path, const std::vector<TensorToWrite>& tensors,
                        const std::vector<std::pair<std::string, std::string>>& metadata = {});
 

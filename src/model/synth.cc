@@ -8,10 +8,13 @@
 #include "base/error.h"
 #include "base/mapped_file.h"
 #include "base/random.h"
+#include "io/gguf_mixture.h"
 #include "io/gguf_write.h"
+#include "io/quantize.h"
 #include "io/tensor_table.h"
 #include "model/families/config.h"
 #include "model/families/family.h"
+#include "model/tensor_slots.h"
 
 namespace pent {
 namespace {
@@ -34,105 +37,44 @@ class MemoryWeights : public WeightSource {
   TensorTable table_;
 };
 
-// One tensor of the pre-norm transformer: matrices and biases are centred on 0, norms on 1.
+// One tensor of the spec: matrices and biases are centred on 0, norms on 1.
 struct RandomTensor {
   std::string name;
   std::vector<int64_t> shape;
+  TensorSlot::Role role;
   double deviation;
-  bool in_block;
-  float centre = 0;
-  bool is_router = false;  // routers are kept in float32
+
+  float centre() const { return role == TensorSlot::Role::kNorm ? 1 : 0; }
   int64_t elements() const {
     int64_t product = 1;
     for (const int64_t axis : shape) product *= axis;
     return product;
   }
-  bool is_vector() const { return shape.size() == 1; }
 };
 
-void add_expert_tensors(const ModelSpec& spec, const ExpertNames& names, int layer,
-                        std::vector<RandomTensor>& tensors) {
-  const MoeSpec& moe = spec.moe;
-  const int64_t d = spec.d_model;
-  const auto name = [&](const char* pattern, int expert = 0) {
-    return fmt::format(fmt::runtime(pattern), layer, expert);
-  };
-  const auto linear = [&](const std::string& tensor, std::vector<int64_t> shape) {
-    tensors.push_back({tensor, shape, 1 / std::sqrt(double(shape.back())), true});
-  };
-  linear(name(names.router), {moe.n_experts, d});
-  tensors.back().is_router = true;
-  if (moe.expert_bias) tensors.push_back({name(names.bias), {moe.n_experts}, 0.05, false});
-  for (int expert = 0; expert < (names.stacked ? 1 : moe.n_experts); ++expert) {
-    const auto matrices = [&](const char* pattern, int64_t n, int64_t k) {
-      linear(name(pattern, expert),
-             names.stacked ? std::vector<int64_t>{moe.n_experts, n, k} : std::vector<int64_t>{n, k});
-    };
-    matrices(names.gate, moe.expert_dim, d);
-    matrices(names.up, moe.expert_dim, d);
-    matrices(names.down, d, moe.expert_dim);
+double deviation_of(const TensorSlot& slot) {
+  switch (slot.role) {
+    case TensorSlot::Role::kEmbedding:
+    case TensorSlot::Role::kPositions: return 1;
+    case TensorSlot::Role::kNorm:
+    case TensorSlot::Role::kBias: return 0.1;
+    case TensorSlot::Role::kExpertBias: return 0.05;
+    default: return 1 / std::sqrt(static_cast<double>(slot.shape.back()));
   }
-  if (moe.shared_dim == 0) return;
-  linear(name(names.shared_gate), {moe.shared_dim, d});
-  linear(name(names.shared_up), {moe.shared_dim, d});
-  linear(name(names.shared_down), {d, moe.shared_dim});
 }
 
 // In the order in which they are drawn.
 std::vector<RandomTensor> tensors_of(const ModelSpec& spec, const TensorNames& names) {
   std::vector<RandomTensor> tensors;
-  const int64_t d = spec.d_model, q = int64_t{spec.n_heads} * spec.head_dim,
-                kv = int64_t{spec.n_kv_heads} * spec.head_dim;
-  const auto linear = [&](const std::string& name, int64_t n, int64_t k, bool in_block = true) {
-    const bool turned = names.transposed && in_block;
-    tensors.push_back({name, {turned ? k : n, turned ? n : k}, 1 / std::sqrt(double(k)), in_block});
-  };
-  const auto norm = [&](const std::string& name, int64_t width) {
-    tensors.push_back({name, {width}, 0.1, false, 1.0f});
-  };
-  const auto bias = [&](const std::string& name, int64_t width) { tensors.push_back({name, {width}, 0.1, false}); };
-  tensors.push_back({names.embedding, {spec.vocab_size, d}, 1, false});
-  if (spec.learned_positions) tensors.push_back({names.positions, {spec.max_positions, d}, 1, false});
-  for (int layer = 0; layer < spec.n_layers; ++layer) {
-    const auto name = [&](const char* pattern) { return fmt::format(fmt::runtime(pattern), layer); };
-    norm(name(names.attn_norm), d);
-    if (spec.layer_norm) bias(name(names.attn_norm_bias), d);
-    if (names.qkv != nullptr) {
-      linear(name(names.qkv), q + 2 * kv, d);
-    } else {
-      linear(name(names.q), q, d);
-      linear(name(names.k), kv, d);
-      linear(name(names.v), kv, d);
+  for (const TensorSlot& slot : tensor_slots(spec, names)) {
+    RandomTensor tensor{slot.name(), slot.stored_shape(), slot.role, deviation_of(slot)};
+    if (slot.experts > 0 && names.experts.stacked) tensor.shape.insert(tensor.shape.begin(), slot.experts);
+    tensors.push_back(tensor);
+    for (int expert = 1; expert < slot.experts && !names.experts.stacked; ++expert) {
+      tensor.name = slot.name(expert);
+      tensors.push_back(tensor);
     }
-    if (spec.qkv_bias && names.qkv != nullptr) {
-      bias(name(names.qkv_bias), q + 2 * kv);
-    } else if (spec.qkv_bias) {
-      bias(name(names.q_bias), q);
-      bias(name(names.k_bias), kv);
-      bias(name(names.v_bias), kv);
-    }
-    if (spec.qk_norm) {
-      norm(name(names.q_norm), spec.head_dim);
-      norm(name(names.k_norm), spec.head_dim);
-    }
-    linear(name(names.attn_out), d, q);
-    if (spec.attn_out_bias) bias(name(names.attn_out_bias), d);
-    norm(name(names.ffn_norm), d);
-    if (spec.layer_norm) bias(name(names.ffn_norm_bias), d);
-    if (spec.has_experts(layer)) {
-      add_expert_tensors(spec, names.experts, layer, tensors);
-      continue;
-    }
-    if (spec.ffn == FfnKind::kSwiGlu) linear(name(names.gate), spec.ffn_dim, d);
-    linear(name(names.up), spec.ffn_dim, d);
-    linear(name(names.down), d, spec.ffn_dim);
-    if (spec.ffn == FfnKind::kSwiGlu) continue;
-    bias(name(names.up_bias), spec.ffn_dim);
-    bias(name(names.down_bias), d);
   }
-  norm(names.final_norm, d);
-  if (spec.layer_norm) bias(names.final_norm_bias, d);
-  if (!spec.tied_head) linear(names.head, spec.vocab_size, d, false);
   return tensors;
 }
 
@@ -140,7 +82,7 @@ std::vector<RandomTensor> tensors_of(const ModelSpec& spec, const TensorNames& n
 class Noise {
  public:
   Noise(const RandomTensor& tensor, uint64_t seed, uint32_t index)
-      : centre_(tensor.centre), width_(std::sqrt(12.0) * tensor.deviation) {
+      : centre_(tensor.centre()), width_(std::sqrt(12.0) * tensor.deviation) {
     key_ = {.seed = seed, .step = index, .purpose = DrawPurpose::kInit};
   }
 
@@ -223,15 +165,7 @@ void draw_elements(const RandomTensor& tensor, DType type, uint64_t seed, uint32
   }
   std::vector<float> values(static_cast<size_t>(end - begin));
   Noise(tensor, seed, index).fill(begin, end, values.data());
-  if (type == DType::kF32) {
-    std::memcpy(out, values.data(), values.size() * sizeof(float));
-    return;
-  }
-  for (const float value : values) {
-    const uint16_t bits = type == DType::kF16 ? f32_to_f16(value) : f32_to_bf16(value);
-    std::memcpy(out, &bits, sizeof(bits));
-    out += sizeof(bits);
-  }
+  quantize(type, values.data(), end - begin, out);
 }
 
 // Piece after piece: drawn by all threads, then written.
@@ -270,11 +204,13 @@ ModelFiles make_random_model(const ModelSpec& spec, uint64_t seed) {
 
 void write_random_gguf(const RandomGguf& model, const std::filesystem::path& path, ThreadPool& pool) {
   PENT_CHECK(static_cast<int>(model.vocabulary.size()) == model.spec.vocab_size);
-  std::vector<GgufTensorToWrite> tensors;
+  std::vector<StreamedTensor> tensors;
   uint32_t index = 0;
   for (const RandomTensor& tensor : tensors_of(model.spec, gguf_names(model.spec))) {
-    const DType outer = is_four_bit(model.type) ? DType::kQ8_0 : model.type;
-    const DType type = tensor.is_vector() || tensor.is_router ? DType::kF32 : tensor.in_block ? model.type : outer;
+    const bool outside = tensor.role == TensorSlot::Role::kEmbedding || tensor.role == TensorSlot::Role::kHead;
+    const DType type = !is_quantized_in_gguf(tensor.name, tensor.shape) ? DType::kF32
+                       : outside && is_four_bit(model.type)             ? DType::kQ8_0
+                                                                        : model.type;
     tensors.push_back({tensor.name, type, tensor.shape, [&model, &pool, tensor, type, index](const ByteSink& sink) {
                          write_tensor(tensor, type, model.seed, index, pool, sink);
                        }});
@@ -296,13 +232,7 @@ void write_model_directory(const ModelFiles& files, const std::filesystem::path&
   std::error_code failed;
   std::filesystem::create_directories(directory, failed);
   if (failed) throw error(ErrorKind::kIo, "{}: cannot create the directory: {}", directory.string(), failed.message());
-  const auto write_json = [&](const char* name, const Json& json) {
-    if (!json.is_null()) write_file_atomically(directory / name, json.dump(2) + "\n");
-  };
-  write_json("config.json", files.config);
-  write_json("generation_config.json", files.generation_config);
-  write_json("tokenizer_config.json", files.tokenizer_config);
-  if (!files.tokenizer_json.empty()) write_file_atomically(directory / "tokenizer.json", files.tokenizer_json);
+  write_model_descriptions(files, directory);
   std::vector<TensorToWrite> tensors;
   for (const std::string& name : files.weights->names()) {
     const TensorView& view = *files.weights->find(name);

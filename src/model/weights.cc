@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "model/families/family.h"
 #include "model/packed_cache.h"
+#include "model/tensor_slots.h"
 
 namespace pent {
 namespace {
@@ -35,10 +36,7 @@ struct MatrixPart {
   int64_t rows() const { return row_count < 0 ? tensor->rows() : row_count; }
 
   int64_t source_row(int64_t row) const {
-    const int64_t half = interleaved_head_dim / 2;
-    if (half == 0) return first_row + row;
-    const int64_t within = row % interleaved_head_dim;
-    return row - within + within % half * 2 + within / half;
+    return interleaved_head_dim == 0 ? first_row + row : row_in_interleaved(row, interleaved_head_dim);
   }
 };
 
@@ -311,11 +309,7 @@ class Loader {
 
   void check_nothing_left() const {
     for (const std::string& name : files_.weights->names()) {
-      const auto is = [&](const char* suffix) { return name.ends_with(suffix); };
-      if (used_.contains(name) || is("rotary_emb.inv_freq") || is("attn.bias") || is("attn.masked_bias") ||
-          name == "rope_freqs.weight")
-        continue;                                            // the last is part of the spec (families/gguf_spec.cc)
-      if (spec_.tied_head && name == names_.head) continue;  // some writers repeat the embedding
+      if (used_.contains(name) || is_redundant_tensor(name, spec_, names_)) continue;
       throw error(ErrorKind::kUnsupported, "{}: tensor '{}' has no place in family {}", files_.weights->describe(),
                   name, spec_.family);
     }

@@ -13,7 +13,6 @@
 namespace pent {
 namespace {
 
-constexpr const char* kDigit = R"(\p{N})";
 constexpr const char* kQwen35 =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 constexpr const char* kWithoutContractions =
@@ -47,21 +46,17 @@ constexpr const char* kDeepSeekLetters = R"(\s?[A-Za-z)"
 constexpr const char* kDeepSeekPunctuation = R"(\s?[!-/:-~！-／：-～‘-‟　-。]+)";
 constexpr const char* kFalconPunctuation = R"([\p{P}\$\+<=>\^~\|`]+)";
 
-struct Kind {
-  std::vector<std::string_view> names;
-  std::vector<const char*> patterns;
-  bool ignore_merges = false, add_bos = false, add_sep = false, nfc = false;
-};
+}  // namespace
 
-const std::vector<Kind>& kinds() {
-  static const std::vector<Kind> kKinds = {
-      {.names = {"default", "gpt-2", "phi-2", "jina-es", "jina-de", "jina-v2-es", "jina-v2-de", "gigachat", "a.x-4.0",
+std::span<const GgufPreTokenizer> gguf_pre_tokenizers() {
+  static const std::vector<GgufPreTokenizer> kKinds = {
+      {.names = {"gpt-2", "default", "phi-2", "jina-es", "jina-de", "jina-v2-es", "jina-v2-de", "gigachat", "a.x-4.0",
                  "mellum", "modern-bert", "mpt", "olmo", "jais", "trillion", "granite-docling", "exaone4"},
        .patterns = {kGpt2Pattern}},
       {.names = {"jina-v1-en", "jina-v2-code", "roberta-bpe"}, .patterns = {kGpt2Pattern}, .add_sep = true},
       {.names = {"smollm", "starcoder", "refact", "codeshell", "exaone", "minerva-7b", "mellum2"},
-       .patterns = {kDigit, kGpt2Pattern}},
-      {.names = {"command-r"}, .patterns = {kDigit, kGpt2Pattern}, .nfc = true},
+       .patterns = {kSingleDigits, kGpt2Pattern}},
+      {.names = {"command-r"}, .patterns = {kSingleDigits, kGpt2Pattern}, .nfc = true},
       {.names = {"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2",
                  "jina-v5-nano"},
        .patterns = {kLlama3Pattern},
@@ -82,35 +77,41 @@ const std::vector<Kind>& kinds() {
       {.names = {"granite-embed-multi-97m"}, .patterns = {kGpt4o}, .ignore_merges = true},
       {.names = {"tiny_aya", "cohere2moe"}, .patterns = {R"(\d{1,3}(?=(?:\d{3})*\b))", kGpt4o}},
       {.names = {"bloom", "poro-chat", "gpt3-finnish"}, .patterns = {kBloom}},
-      {.names = {"viking"}, .patterns = {kBloom, kDigit}},
+      {.names = {"viking"}, .patterns = {kBloom, kSingleDigits}},
       {.names = {"falcon"}, .patterns = {kFalconPunctuation, kGpt2Pattern, "[0-9][0-9][0-9]"}},
       {.names = {"deepseek-llm"},
        .patterns = {R"([\r\n])", kDeepSeekLetters, kDeepSeekPunctuation, R"(\s+$)", kCjkAndHangul, R"(\p{N}+)"}},
-      {.names = {"deepseek-coder"}, .patterns = {R"([\r\n])", R"(\s?\p{L}+)", R"(\s?\p{P}+)", kCjkAndHangul, kDigit}},
+      {.names = {"deepseek-coder"},
+       .patterns = {R"([\r\n])", R"(\s?\p{L}+)", R"(\s?\p{P}+)", kCjkAndHangul, kSingleDigits}},
       {.names = {"deepseek-v3", "hunyuan-dense", "joyai-llm", "hy_v4"}, .patterns = {kThreeDigits, kCjk, kDeepSeekV3}},
   };
   return kKinds;
 }
 
-}  // namespace
+const GgufPreTokenizer* find_gguf_pre_tokenizer(std::string_view name) {
+  for (const GgufPreTokenizer& kind : gguf_pre_tokenizers()) {
+    if (std::find(kind.names.begin(), kind.names.end(), name) != kind.names.end()) return &kind;
+  }
+  return nullptr;
+}
 
 BpeSurroundings bpe_surroundings(const std::string& pre, const std::string& where) {
-  for (const Kind& kind : kinds()) {
-    if (std::find(kind.names.begin(), kind.names.end(), pre) == kind.names.end()) continue;
-    BpeSurroundings surroundings{.ignore_merges = kind.ignore_merges, .add_bos = kind.add_bos, .add_sep = kind.add_sep};
-    if (kind.nfc)
-      surroundings.normalizer.steps.push_back(
-          [](const std::string& text) { return normalize(text, NormalForm::kNfc); });
-    auto& steps = surroundings.pre_tokenizer.steps;
-    for (const char* pattern : kind.patterns)
-      steps.push_back(pattern == kDigit ? digits_step(true) : split_step(pattern, where));
-    steps.push_back(byte_level_step(false, false));
-    return surroundings;
-  }
-  throw error(ErrorKind::kUnsupported,
-              "{}: tokenizer.ggml.pre '{}' is not supported (docs/formats.md lists the names that are); a copy of the "
-              "model as safetensors with its tokenizer.json may be",
-              where, printable(pre));
+  const GgufPreTokenizer* kind = find_gguf_pre_tokenizer(pre);
+  if (kind == nullptr)
+    throw error(
+        ErrorKind::kUnsupported,
+        "{}: tokenizer.ggml.pre '{}' is not supported (docs/formats.md lists the names that are); a copy of the "
+        "model as safetensors with its tokenizer.json may be",
+        where, printable(pre));
+  BpeSurroundings surroundings{
+      .ignore_merges = kind->ignore_merges, .add_bos = kind->add_bos, .add_sep = kind->add_sep};
+  if (kind->nfc)
+    surroundings.normalizer.steps.push_back([](const std::string& text) { return normalize(text, NormalForm::kNfc); });
+  auto& steps = surroundings.pre_tokenizer.steps;
+  for (const char* pattern : kind->patterns)
+    steps.push_back(pattern == std::string_view(kSingleDigits) ? digits_step(true) : split_step(pattern, where));
+  steps.push_back(byte_level_step(false, false));
+  return surroundings;
 }
 
 }  // namespace pent

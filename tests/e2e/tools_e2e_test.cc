@@ -162,6 +162,37 @@ TEST(Synth, WritesAModelOfAPublishedShapeThatRuns) {
   EXPECT_NE(refused.err.find("must be named .gguf"), std::string::npos) << refused.err;
 }
 
+TEST(Convert, ThereAndBackAndWhatIsRefused) {
+  const TempDir directory;
+  const std::string gguf = (directory / "m.gguf").string(), back = (directory / "back").string();
+  const Outcome there = run_pent({"convert", models().diffusion(), gguf, "--type", "q8", "--json"});
+  ASSERT_EQ(there.code, 0) << there.err;
+  const Json report = parse_json(there.out, "stdout");
+  EXPECT_EQ(report["schema"], 1);
+  EXPECT_EQ(report["family"], "llada");
+  EXPECT_EQ(report["type"], "q8_0");
+  EXPECT_GT(report["elements"]["Q8_0"].get<int64_t>(), 0);
+  EXPECT_EQ(parse_json(run_pent({"inspect", gguf, "--json"}).out, "stdout")["tokens"]["mask_id"], 299);
+  const std::string text = "The little mouse";
+  EXPECT_EQ(run_pent({"tokenize", "-m", gguf, text}).out, run_pent({"tokenize", "-m", models().diffusion(), text}).out);
+  const Outcome again = run_pent({"convert", gguf, back, "--type", "bf16"});
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(again.out, back + "\n");
+  const Outcome answer = run_pent({"run", "-m", back, "--max-tokens", "4", "--steps", "2", "--json", "the mouse"});
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  const std::vector<std::vector<std::string>> refused = {{"convert"},
+                                                         {"convert", gguf},
+                                                         {"convert", gguf, gguf},
+                                                         {"convert", gguf, back},
+                                                         {"convert", gguf, (directory / "x").string(), "--type", "q4"},
+                                                         {"convert", gguf, "x.gguf", "--type", "q9"}};
+  for (const auto& command : refused) {
+    const Outcome outcome = run_pent(command);
+    EXPECT_EQ(outcome.code, 2) << command.back();
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  }
+}
+
 TEST(Cache, ListsAndClearsWhatIsKept) {
   const TempDir home;
   const Environment environment = {{"PENT_HOME", home.path().string()}};

@@ -45,7 +45,7 @@ TEST(Usage, WithoutAVerbShowsTheOverviewAndFails) {
 TEST(Usage, EveryVerbHasHelpWithAnExample) {
   const Outcome overview = run_pent({"help"});
   EXPECT_EQ(overview.code, 0);
-  for (const char* verb : {"run", "fill", "replay", "tokenize", "detokenize", "logits", "score", "inspect", "corpus",
+  for (const char* verb : {"run", "fill", "replay", "tokenize", "detokenize", "logits", "score", "inspect", "convert", "corpus",
                            "bench", "models", "pull", "families", "presets", "doctor", "completion", "help"}) {
     EXPECT_NE(overview.out.find(std::string("\n  ") + verb + " "), std::string::npos) << verb;
     const Outcome help = run_pent({verb, "--help"});

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "model/families/config.h"
 #include "model/families/family.h"
+#include "model/rope.h"
 
 namespace pent {
 namespace {
@@ -148,7 +149,13 @@ GgufPairs to_gguf_metadata(const ModelSpec& spec) {
     const bool yarn = scaling.kind == RopeScaling::Kind::kYarn;
     pairs.emplace_back(arch + ".rope.scaling.type", std::string(yarn ? "yarn" : "linear"));
     pairs.emplace_back(arch + ".rope.scaling.factor", static_cast<float>(scaling.factor));
-    if (yarn) size("rope.scaling.original_context_length", scaling.original_positions);
+    if (yarn) {
+      size("rope.scaling.original_context_length", scaling.original_positions);
+      pairs.emplace_back(arch + ".rope.scaling.yarn_beta_fast", static_cast<float>(scaling.beta_fast));
+      pairs.emplace_back(arch + ".rope.scaling.yarn_beta_slow", static_cast<float>(scaling.beta_slow));
+      pairs.emplace_back(arch + ".rope.scaling.attn_factor",
+                         static_cast<float>(scaling.magnitude / yarn_magnitude(scaling.factor, 0, 0)));
+    }
   }  // Llama 3's is a tensor of divisors, not metadata
   if (spec.is_diffusion()) {
     pairs.emplace_back(arch + ".attention.causal", false);
@@ -162,6 +169,12 @@ GgufPairs to_gguf_metadata(const ModelSpec& spec) {
   token("eos_token_id", spec.eos_id);
   token("padding_token_id", spec.pad_id);
   token("mask_token_id", spec.mask_id);
+  // Two more tokens that end an answer: of a turn, of a message.
+  const char* kMoreStops[] = {"eot_token_id", "eom_token_id"};
+  size_t more = 0;
+  for (const int32_t stop : spec.stop_ids) {
+    if (stop != spec.eos_id && more < std::size(kMoreStops)) token(kMoreStops[more++], stop);
+  }
   return pairs;
 }
 

@@ -11,7 +11,7 @@
 namespace pent {
 namespace {
 
-GgufTensorToWrite tensor(const std::string& name, DType type, std::vector<int64_t> shape, std::string bytes) {
+StreamedTensor tensor(const std::string& name, DType type, std::vector<int64_t> shape, std::string bytes) {
   return {name, type, std::move(shape), [bytes = std::move(bytes)](const ByteSink& sink) {
             const size_t half = bytes.size() / 2;  // in pieces
             sink(bytes.data(), half);
@@ -63,8 +63,8 @@ TEST(GgufWrite, WhatIsWrittenIsReadBack) {
 TEST(GgufWrite, WhatDoesNotFitIsRefusedAndLeavesNoFile) {
   const TempDir dir;
   const auto path = dir / "some.gguf";
-  const auto write = [&](std::vector<GgufTensorToWrite> tensors) { write_gguf(path, {}, tensors); };
-  const GgufTensorToWrite good = tensor("w", DType::kF32, {2}, counted(8));
+  const auto write = [&](std::vector<StreamedTensor> tensors) { write_gguf(path, {}, tensors); };
+  const StreamedTensor good = tensor("w", DType::kF32, {2}, counted(8));
   EXPECT_ERROR((write({good, good})), kInvalidArgument, "'w' is given twice");
   EXPECT_ERROR((write({tensor("w", DType::kF32, {2}, counted(7))})), kInvalidArgument,
                "came with 7 bytes, its shape asks for 8");

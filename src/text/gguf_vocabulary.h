@@ -1,0 +1,27 @@
+// A tokenizer between its two forms: Hugging Face's tokenizer.json, and the tokenizer.* keys of GGUF that llama.cpp reads.
+#pragma once
+
+#include <string>
+
+#include "io/gguf_write.h"
+#include "io/model_files.h"
+#include "text/tokenizer.h"
+
+namespace pent {
+
+struct GgufVocabulary {
+  GgufPairs pairs;
+  std::string note;  // what llama.cpp will not do with it; empty: nothing
+};
+
+// For a model whose embedding has `rows` rows (ids beyond the tokenizer's become unused tokens, as llama.cpp's converter names
+// them). `tokenizer` is what files.tokenizer_json parses to. The whole of tokenizer.json goes along under
+// tokenizer.huggingface.json, which pent prefers when it reads the file. Byte-level BPE with a pre-tokenizer that llama.cpp has a
+// name for is written in full; of any other llama.cpp gets ids only ("none"). Throws kCorrupt.
+GgufVocabulary gguf_vocabulary(const ModelFiles& files, const Tokenizer& tokenizer, int rows, int32_t bos_id,
+                               int32_t eos_id);
+
+// tokenizer.huggingface.json where the file has it, else made from the vocabulary. Throws kUnsupported, kCorrupt, kNotFound.
+std::string tokenizer_json_of_gguf(const GgufFile& file);
+
+}  // namespace pent
