@@ -127,7 +127,8 @@ def compare_tiny(both, folder):
         worst = float(numpy.abs(ours - theirs).max())
         same = bool((ten_best(ours) == ten_best(theirs)).all())
         tokens = both.tokens_agree(model)
-        check(name, worst < 1e-3 and same and tokens and not report["notes"],
+        most = 2e-2 if name == "tiny-gpt2" else 1e-3  # ggml looks GELU up in a table of float16
+        check(name, worst < most and same and tokens and not report["notes"],
               f"{len(ours)} rows, max |difference| {worst:.1e}, ten best {'the same' if same else 'differ'}, "
               f"tokens {'the same' if tokens else 'differ'}")
 
