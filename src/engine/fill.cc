@@ -36,7 +36,7 @@ std::vector<TokenId> opening(const Model& model, const std::string& system) {
   if (!system.empty()) {
     if (model.chat_template == nullptr)
       throw error(ErrorKind::kInvalidArgument, "--system needs a chat template, which this model does not have");
-    return model.tokenizer->encode(model.chat_template->apply({{"system", system}}, /*add_generation_prompt=*/true));
+    return model.tokenizer->encode(apply_chat_template(model, {{"system", system}}));
   }
   return spec.bos_id >= 0 ? std::vector<TokenId>{spec.bos_id} : std::vector<TokenId>{};
 }

@@ -11,17 +11,6 @@
 namespace pent {
 namespace {
 
-// Special tokens as templates write them: tokenizer_config.json has a string or {"content": …}.
-std::string special_token_text(const Model& model, const char* key, int32_t id) {
-  const Json& config = model.files.tokenizer_config;
-  if (config.is_object()) {
-    const auto found = config.find(key);
-    if (found != config.end() && found->is_string()) return found->get<std::string>();
-    if (found != config.end() && found->is_object()) return get_string(*found, "content", key).value_or("");
-  }
-  return id >= 0 && id < model.tokenizer->size() ? std::string(model.tokenizer->token_text(id)) : std::string();
-}
-
 // The prompt, behind the token that the model cannot do without.
 std::vector<TokenId> with_start_token(std::vector<TokenId> prompt, const ModelSpec& spec) {
   const bool without = spec.starts_with_bos && !prompt.empty() && prompt.front() != spec.bos_id;
@@ -140,6 +129,18 @@ SamplingParams resolved_params(const Model& model, const GenerationOptions& opti
   return resolve(with_model_defaults(model, options, prompt_tokens), model.denoiser->spec(), prompt_tokens);
 }
 
+std::string apply_chat_template(const Model& model, const std::vector<ChatMessage>& messages) {
+  const Json& config = model.files.tokenizer_config;
+  Json variables = special_token_variables(config, model.files.where + "/tokenizer_config.json");
+  const ModelSpec& spec = model.denoiser->spec();
+  for (const auto& [key, id] : {std::pair{"bos_token", spec.bos_id}, std::pair{"eos_token", spec.eos_id}}) {
+    const bool named = config.is_object() && config.contains(key);
+    if (!named && id >= 0 && id < model.tokenizer->size())
+      variables[key] = std::string(model.tokenizer->token_text(id));
+  }
+  return model.chat_template->apply(messages, /*add_generation_prompt=*/true, std::move(variables));
+}
+
 std::vector<TokenId> make_prompt(const Model& model, const std::string& user, const std::string& system, bool raw) {
   std::vector<ChatMessage> messages;
   if (!system.empty()) messages.push_back({"system", system});
@@ -155,10 +156,7 @@ std::vector<TokenId> make_prompt(const Model& model, const std::vector<ChatMessa
                   raw ? ", which --raw leaves out; drop one of the two" : ", which this model does not have");
     return model.tokenizer->encode(messages.back().content, /*add_special=*/true);
   }
-  const ModelSpec& spec = model.denoiser->spec();
-  return model.tokenizer->encode(model.chat_template->apply(messages, /*add_generation_prompt=*/true,
-                                                            special_token_text(model, "bos_token", spec.bos_id),
-                                                            special_token_text(model, "eos_token", spec.eos_id)));
+  return model.tokenizer->encode(apply_chat_template(model, messages));
 }
 
 }  // namespace pent

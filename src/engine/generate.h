@@ -61,6 +61,10 @@ std::vector<TokenId> make_prompt(const Model& model, const std::string& user, co
 // message alone.
 std::vector<TokenId> make_prompt(const Model& model, const std::vector<ChatMessage>& messages, bool raw);
 
+// The text that the model's chat template, which it must have, makes of the messages, ready for the answer. Special tokens
+// are those of tokenizer_config.json; bos_token and eos_token that it does not mention at all come from the model's ids.
+std::string apply_chat_template(const Model& model, const std::vector<ChatMessage>& messages);
+
 // Infilling: holes [[N]] / [[name:N]] of exactly N tokens (engine/fill_template.h). The text around them is fixed; it follows
 // BOS, or the chat template's opening with `system` when that is given. All holes are written together, as one block unless
 // block_length says otherwise; special tokens are banned in them. Masked diffusion models only.

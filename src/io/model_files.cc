@@ -36,19 +36,37 @@ Json read_json(const TextReader& read, const char* name, const std::string& wher
   return text ? parse_json(*text, where + "/" + name) : Json();
 }
 
-// tokenizer_config.json gives one template, or a list of named ones, of which "default" is meant.
-std::string template_of_config(const Json& tokenizer_config, const std::string& where) {
-  if (!tokenizer_config.is_object()) return {};
-  const auto found = tokenizer_config.find("chat_template");
-  if (found == tokenizer_config.end() || found->is_null()) return {};
+// The value of 'chat_template': one template, or a list of named ones, of which "default" is meant.
+std::string template_of(const Json& config, const std::string& where) {
+  if (!config.is_object()) return {};
+  const auto found = config.find("chat_template");
+  if (found == config.end() || found->is_null()) return {};
   if (found->is_string()) return found->get<std::string>();
-  if (found->is_array()) {
-    for (const Json& entry : *found) {
-      if (get_string(entry, "name", where) == "default") return get_required_string(entry, "template", where);
-    }
-    return {};
+  if (!found->is_array())
+    throw error(ErrorKind::kCorrupt, "{}: 'chat_template' is neither a string nor a list of templates", where);
+  std::string names;
+  for (const Json& entry : *found) {
+    if (!entry.is_object())
+      throw error(ErrorKind::kCorrupt, "{}: an entry of 'chat_template' is no object with 'name' and 'template'",
+                  where);
+    const std::string name = get_required_string(entry, "name", where);
+    if (name == "default") return get_required_string(entry, "template", where);
+    names += (names.empty() ? "" : ", ") + printable(name, 40);
   }
-  throw error(ErrorKind::kCorrupt, "{}: 'chat_template' is neither a string nor a list of templates", where);
+  if (names.empty()) return {};
+  throw error(
+      ErrorKind::kUnsupported,
+      "{}: 'chat_template' has {}, but none called 'default'; put the one to use into chat_template.jinja beside "
+      "it",
+      where, names);
+}
+
+// As transformers prefers them: a file of its own, the tokenizer's configuration, the processor's file of older models.
+std::string read_chat_template(const TextReader& read, const Json& tokenizer_config, const std::string& where) {
+  if (auto text = read("chat_template.jinja", kMaxConfigBytes)) return *std::move(text);
+  std::string text = template_of(tokenizer_config, where + "/tokenizer_config.json");
+  if (!text.empty()) return text;
+  return template_of(read_json(read, "chat_template.json", where), where + "/chat_template.json");
 }
 
 // All but the weights.
@@ -73,10 +91,7 @@ ModelFiles read_descriptions(const TextReader& read, const std::string& where) {
   }
   files.tokenizer_json = *std::move(tokenizer);
   files.tokenizer_config = read_json(read, "tokenizer_config.json", where);
-  auto chat_template =
-      read("chat_template.jinja", kMaxConfigBytes);  // newer than, and preferred to, the one in the config
-  files.chat_template = chat_template ? *std::move(chat_template)
-                                      : template_of_config(files.tokenizer_config, where + "/tokenizer_config.json");
+  files.chat_template = read_chat_template(read, files.tokenizer_config, where);
   return files;
 }
 
@@ -160,7 +175,11 @@ void write_model_descriptions(const ModelFiles& files, const std::filesystem::pa
   };
   if (!files.tokenizer_json.empty()) write_file_atomically(directory / "tokenizer.json", files.tokenizer_json);
   write_json("tokenizer_config.json", files.tokenizer_config);
-  if (files.chat_template != template_of_config(files.tokenizer_config, files.where + "/tokenizer_config.json"))
+  // A file of its own for a template that the configuration does not have as it is; the file wins.
+  const Json configured =
+      files.tokenizer_config.is_object() ? files.tokenizer_config.value("chat_template", Json()) : Json();
+  const bool has_none = configured.is_null() && files.chat_template.empty();
+  if (configured != files.chat_template && !has_none)
     write_file_atomically(directory / "chat_template.jinja", files.chat_template);
   write_json("generation_config.json", files.generation_config);
   write_json("config.json", files.config);

@@ -18,7 +18,7 @@ struct ModelFiles {
   Json generation_config;                 // generation_config.json; null if absent
   std::string tokenizer_json;             // text of tokenizer.json; empty for GGUF
   Json tokenizer_config;                  // tokenizer_config.json; null if absent
-  std::string chat_template;              // chat_template.jinja, else tokenizer_config's, else GGUF's; may be empty
+  std::string chat_template;              // of chat_template.jinja, tokenizer_config or chat_template.json, or GGUF's; may be empty
   std::shared_ptr<WeightSource> weights;  // never null
   std::shared_ptr<GgufFile> gguf;         // same object as weights when the model is a GGUF, else null
 };

@@ -71,13 +71,43 @@ std::string ChatTemplate::apply(const ChatInput& input) const {
 }
 
 std::string ChatTemplate::apply(const std::vector<ChatMessage>& messages, bool add_generation_prompt,
-                                std::string_view bos_token, std::string_view eos_token) const {
-  ChatInput input{.messages = Json::array(), .add_generation_prompt = add_generation_prompt};
+                                Json variables) const {
+  ChatInput input{
+      .messages = Json::array(), .add_generation_prompt = add_generation_prompt, .variables = std::move(variables)};
   for (const ChatMessage& message : messages) {
     input.messages.push_back({{"role", message.role}, {"content", message.content}});
   }
-  input.variables = {{"bos_token", bos_token}, {"eos_token", eos_token}};
   return apply(input);
+}
+
+Json special_token_variables(const Json& tokenizer_config, const std::string& where) {
+  Json variables = Json::object();
+  if (!tokenizer_config.is_object()) return variables;
+  const auto text_of = [&](const Json& token, const std::string& key) -> Json {
+    const Json* text = token.is_object() && token.contains("content") ? &token["content"] : &token;
+    if (!text->is_string()) {
+      throw error(ErrorKind::kCorrupt, "{}: '{}' is neither a string nor an object with 'content'", where,
+                  printable(key, 40));
+    }
+    return *text;
+  };
+  const auto found = [&](const char* key) -> const Json* {
+    const auto at = tokenizer_config.find(key);
+    return at == tokenizer_config.end() || at->is_null() ? nullptr : &*at;
+  };
+  for (const char* key : {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}) {
+    if (const Json* token = found(key)) variables[key] = text_of(*token, key);
+  }
+  if (const Json* tokens = found("additional_special_tokens"); tokens && tokens->is_array() && !tokens->empty()) {
+    Json texts = Json::array();
+    for (const Json& token : *tokens) texts.push_back(text_of(token, "additional_special_tokens"));
+    variables["additional_special_tokens"] = std::move(texts);
+  }
+  // Elsewhere a list, which names no variable.
+  if (const Json* tokens = found("extra_special_tokens"); tokens && tokens->is_object()) {
+    for (const auto& [key, token] : tokens->items()) variables[key] = text_of(token, key);
+  }
+  return variables;
 }
 
 }  // namespace pent

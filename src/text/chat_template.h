@@ -36,10 +36,15 @@ class ChatTemplate {
   // kUnsupported and kResourceExhausted.
   std::string apply(const ChatInput& input) const;
   std::string apply(const std::vector<ChatMessage>& messages, bool add_generation_prompt,
-                    std::string_view bos_token = {}, std::string_view eos_token = {}) const;
+                    Json variables = Json::object()) const;
 
  private:
   std::shared_ptr<const struct JinjaProgram> program_;
 };
+
+// The special tokens that tokenizer_config.json names, as the variables that transformers makes of them: bos_token,
+// eos_token, unk_token, sep_token, pad_token, cls_token, mask_token (each a string or {"content": …}, none if null),
+// additional_special_tokens, and what extra_special_tokens adds. A null config has none. Throws kCorrupt naming WHERE.
+Json special_token_variables(const Json& tokenizer_config, const std::string& where);
 
 }  // namespace pent

@@ -211,5 +211,16 @@ TEST(Generate, RefusesConstraintsThatCannotHold) {
   EXPECT_ERROR(generate(model, {1}, {.json_schema = "{"}), kCorrupt, "--json-schema: not valid JSON");
 }
 
+TEST(MakePrompt, TheTemplateSeesTheTokensOfTheConfigElseThoseOfTheModel) {
+  Model model = fake_model(fake_ar_spec());
+  model.chat_template = std::make_unique<ChatTemplate>(
+      ChatTemplate::parse("[{{ bos_token }}|{{ eos_token }}]{% for m in messages %}{{ m.content }}{% endfor %}", "t"));
+  const auto& spec = model.denoiser->spec();
+  const auto token = [&](int32_t id) { return id < 0 ? "" : std::string(model.tokenizer->token_text(id)); };
+  EXPECT_EQ(apply_chat_template(model, {{"user", "hi"}}), "[" + token(spec.bos_id) + "|" + token(spec.eos_id) + "]hi");
+  model.files.tokenizer_config = {{"bos_token", nullptr}, {"eos_token", {{"content", "</s>"}}}};
+  EXPECT_EQ(apply_chat_template(model, {{"system", "S"}, {"user", "hi"}}), "[|</s>]Shi");
+}
+
 }  // namespace
 }  // namespace pent

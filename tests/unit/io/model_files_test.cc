@@ -51,6 +51,43 @@ TEST_F(ModelDirectory, OfNamedTemplatesTheDefaultIsTaken) {
   EXPECT_EQ(open().chat_template, "d");
   put("tokenizer_config.json", R"({"chat_template":7})");
   EXPECT_ERROR(open(), kCorrupt, "tokenizer_config.json", "chat_template");
+  put("tokenizer_config.json", R"({"chat_template":["d"]})");
+  EXPECT_ERROR(open(), kCorrupt, "tokenizer_config.json", "an entry of 'chat_template'");
+  put("tokenizer_config.json",
+      R"({"chat_template":[{"name":"rag","template":"r"},{"name":"tool_use","template":"t"}]})");
+  EXPECT_ERROR(open(), kUnsupported, "tokenizer_config.json", "rag, tool_use", "chat_template.jinja");
+  put("chat_template.jinja", "chosen");
+  EXPECT_EQ(open().chat_template, "chosen");
+}
+
+TEST_F(ModelDirectory, TheProcessorsTemplateIsTheLastResort) {
+  put("chat_template.json", R"({"chat_template":"from the processor"})");
+  EXPECT_EQ(open().chat_template, "from the processor");
+  put("tokenizer_config.json", R"({"chat_template":null})");
+  EXPECT_EQ(open().chat_template, "from the processor");
+  put("tokenizer_config.json", R"({"chat_template":[]})");
+  EXPECT_EQ(open().chat_template, "from the processor");
+  put("tokenizer_config.json", R"({"chat_template":"from config"})");
+  EXPECT_EQ(open().chat_template, "from config");
+  remove("tokenizer_config.json");
+  put("chat_template.json", R"("text")");
+  EXPECT_EQ(open().chat_template, "");
+}
+
+TEST_F(ModelDirectory, WritesTheTemplateThatIsInEffect) {
+  const auto copied = [&] {
+    const TempDir copy;
+    write_model_descriptions(open(), copy.path());
+    return std::filesystem::exists(copy / "chat_template.jinja") ? read_file(copy / "chat_template.jinja") : "none";
+  };
+  EXPECT_EQ(copied(), "none");
+  put("chat_template.json", R"({"chat_template":"p"})");
+  EXPECT_EQ(copied(), "p");
+  put("tokenizer_config.json", R"({"chat_template":"c"})");
+  EXPECT_EQ(copied(), "none");
+  put("tokenizer_config.json", R"({"chat_template":[{"name":"rag","template":"r"}]})");
+  put("chat_template.jinja", "chosen");
+  EXPECT_EQ(copied(), "chosen");
 }
 
 TEST_F(ModelDirectory, TheMissingFileIsNamed) {

@@ -177,6 +177,27 @@ TEST(ChatTemplate, EndlessGrowthIsStopped) {
   stopped(repeated("{{ ('a\\n' * 99999) | indent(999) }}", 9), "more work");
 }
 
+TEST(ChatTemplate, SpecialTokensAreStringsOrObjects) {
+  const auto variables = [](const char* config) {
+    return special_token_variables(parse_json(config, "config"), "m/tokenizer_config.json");
+  };
+  EXPECT_EQ(variables(R"({"bos_token": "<s>", "eos_token": {"content": "</s>", "lstrip": false}, "pad_token": null,
+                          "mask_token": {"content": "<|mask|>"}, "additional_special_tokens": ["<a>", {"content": "<b>"}],
+                          "extra_special_tokens": {"image_token": "<img>"}, "model_max_length": 7})"),
+            parse_json(R"({"bos_token": "<s>", "eos_token": "</s>", "mask_token": "<|mask|>",
+                           "additional_special_tokens": ["<a>", "<b>"], "image_token": "<img>"})",
+                       "expected"));
+  EXPECT_EQ(variables("null"), Json::object());
+  EXPECT_EQ(variables(R"({"extra_special_tokens": ["<a>"], "additional_special_tokens": []})"), Json::object());
+  for (const char* config : {R"({"bos_token": 1})", R"({"bos_token": {"content": null}})", R"({"bos_token": {}})",
+                             R"({"additional_special_tokens": [1]})", R"({"extra_special_tokens": {"x": []}})"}) {
+    EXPECT_THROW(variables(config), Error) << config;
+  }
+  EXPECT_EQ(ChatTemplate::parse("{{ bos_token }}{{ pad_token is defined }}{{ eos_token }}", "t")
+                .apply({{"user", "hi"}}, true, variables(R"({"bos_token": "<s>", "pad_token": null})")),
+            "<s>False");
+}
+
 // Jinja2 writes "missing" here, which is an accident of how it compiles.
 TEST(ChatTemplate, AMacroMayOutliveItsBlock) {
   EXPECT_EQ(render("{% set ns = namespace(f=none) %}{% for i in [1, 2, 3] %}{% macro f() %}{{ i }}{% endmacro %}"
