@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "text/utf8.h"
 
 namespace pent::cli {
 namespace {
@@ -32,10 +33,21 @@ size_t possible_stop(std::string_view text, const std::vector<std::string>& stop
   return longest;
 }
 
+void tell_cells(const Generation& generation, const Tokenizer& tokenizer) {
+  fmt::print(stderr, "{:>5} {:>10}  token\n", "step", "confidence");
+  for (const WrittenToken& written : generation.written)
+    fmt::print(stderr, "{:5} {:10.3f}  {}\n", written.step, written.confidence,
+               printable(tokenizer.token_bytes(written.token)));
+  fmt::print(stderr, "{} forwards, {} rows; N_token {}, E_token {}, E_ratio {:.3f}; first token after {:.3f} s\n",
+             generation.nfe, generation.rows, generation.canvas_cells, generation.completion_tokens,
+             per(generation.completion_tokens, generation.canvas_cells), generation.seconds_to_first_committed);
+}
+
 }  // namespace
 
 void add_output_options(CommandLine& line, OutputOptions& options) {
   line.flag("--json", options.json, "one JSON object a line for each answer");
+  line.flag("--verbose", options.verbose, "say of every token which step set it and how probable it was");
   line.flag("--live", [&options] { options.live = true; }, "paint the canvas even where stdout is no terminal");
   line.flag("--no-live", [&options] { options.live = false; }, "only the final text");
   line.option("--trace", options.trace_file, "record every step as JSON lines, for pent replay");
@@ -106,6 +118,7 @@ void Presenter::end(const Generation& generation, const std::string& text) {
     write_stdout(text);
   }
   write_stdout("\n");
+  if (output_.verbose) tell_cells(generation, *model_.tokenizer);
   if (!is_terminal(STDERR_FILENO)) return;
   const bool plain = color_depth() == ColorDepth::kNone;
   fmt::print(stderr, "{}{} tokens, {} forwards, {:.1f} s, {:.1f} tokens/s ({}, seed {}, {}){}\n",
@@ -145,7 +158,11 @@ Json to_json(const Generation& g, const std::string& model) {
                {"prompt_tokens", g.prompt_tokens},
                {"completion_tokens", g.completion_tokens},
                {"nfe", g.nfe},
+               {"rows", g.rows},
                {"tokens_per_forward", per(g.completion_tokens, g.nfe)},
+               {"n_token", g.canvas_cells},
+               {"e_token", g.completion_tokens},
+               {"e_ratio", per(g.completion_tokens, g.canvas_cells)},
                {"seconds", g.seconds},
                {"tokens_per_second", per(g.completion_tokens, g.seconds)},
                {"seconds_to_first_committed", g.seconds_to_first_committed},
@@ -158,6 +175,16 @@ Json to_json(const Generation& g, const std::string& model) {
     json["exact"] = is_exact(g.cache);
   }
   return json;
+}
+
+Json written_to_json(const Generation& generation, const Tokenizer& tokenizer) {
+  Json cells = Json::array();
+  for (const WrittenToken& written : generation.written)
+    cells.push_back({{"token", written.token},
+                     {"text", replace_invalid_utf8(tokenizer.token_bytes(written.token))},
+                     {"step", written.step},
+                     {"confidence", written.confidence}});
+  return cells;
 }
 
 int exit_code(const Generation& generation) {

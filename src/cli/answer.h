@@ -18,6 +18,7 @@ namespace pent::cli {
 
 struct OutputOptions {
   bool json = false;
+  bool verbose = false;      // every token with the step that set it and its confidence
   std::optional<bool> live;  // --live, --no-live; unset: where stdout and stderr are terminals
   std::string trace_file;
 };
@@ -71,6 +72,8 @@ LiveViewOptions live_view_on_stderr();
 
 // {schema, text, token_ids, finish_reason, …}: the keys of the contract.
 Json to_json(const Generation& generation, const std::string& model);
+// With --verbose also "cells": [{token, text, step, confidence}, …].
+Json written_to_json(const Generation& generation, const Tokenizer& tokenizer);
 
 // 0, or 130/143 when the generation was cut by a signal.
 int exit_code(const Generation& generation);

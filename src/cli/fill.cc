@@ -33,6 +33,7 @@ int run(Arguments& args) {
     }
     Json out = {{"schema", 1}, {"text", filling.generation.text}, {"holes", std::move(holes)}};
     out.update(to_json(filling.generation, model.name));
+    if (args.output.verbose) out["cells"] = written_to_json(filling.generation, *model.tokenizer);
     fmt::print("{}\n", to_json_line(out));
   }
   return exit_code(filling.generation);

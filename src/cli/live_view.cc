@@ -59,6 +59,7 @@ void LiveView::apply(const TraceEvent& event) {
     cells_.clear();
     first_cell_ = 0;
   }
+  move_cells(cells_, event);
   for (const CellChange& change : event.changes) {
     if (change.cell < 0) continue;
     const auto cell = static_cast<size_t>(change.cell);
@@ -72,6 +73,7 @@ void LiveView::apply(const TraceEvent& event) {
   }
   last_ = event;
   last_.changes.clear();
+  last_.splices.clear();
 }
 
 void LiveView::show(const TraceEvent& event) {

@@ -47,6 +47,10 @@ void add_generation_options(CommandLine& line, RunOptions& options) {
   line.option("--mode", options.mode, "auto, ar or diffusion; auto is what the model is")
       .words({"auto", "ar", "diffusion"});
   line.option("--max-tokens", g.max_tokens, "the canvas of a diffusion model, the budget of an autoregressive one");
+  line.option(
+      "--length", g.length,
+      "N: a canvas of N cells; MIN..MAX: one that grows with the answer (DAEDAL); auto: one that grows from 64");
+  line.flag("--trim-tail", g.trim_tail, "once an end token is decided, take the cells behind it out of the canvas");
   line.option("--block-length", g.block_length, "cells that are decided together before the next ones");
   const auto steps = line.option("--steps", g.steps, "denoising steps in total");
   line.option("--steps-per-block", g.steps_per_block, "denoising steps for each block").excludes(steps);
@@ -55,10 +59,12 @@ void add_generation_options(CommandLine& line, RunOptions& options) {
               "which cells a step decides: linear, cosine, timestep, threshold:P, factor:F, entropy:NATS, dynamic:P, "
               "ancestral");
   line.option("--remask", g.remask,
-              "which decided cells may change: none, edit:P, p2, remdm-cap:ETA, remdm-rescale:ETA, remdm-conf, "
+              "which decided cells may change: none, edit:P, p2, wino:P, remdm-cap:ETA, remdm-rescale:ETA, remdm-conf, "
               "remdm-loop:ETA");
   line.option("--order-temperature", g.order_temperature,
               "0: cells go in the order of their score; above: they are drawn by it");
+  line.option("--cfg-scale", g.cfg_scale,
+              "guidance by the canvas without the given text: 0 none, 1 twice as far from it; at twice the cost");
   line.option("--logit-bias", g.logit_bias, "TOKEN:BIAS, added to the logit of a token id; may be repeated");
   line.option("--temperature", g.temperature, "0: the most probable token; 1: as the model says");
   line.option("--top-p", g.top_p, "draw from the smallest set with this probability");
@@ -68,6 +74,9 @@ void add_generation_options(CommandLine& line, RunOptions& options) {
               "make tokens that stand near less likely: 1 not, 1.1 a little");
   line.option("--repetition-window", g.repetition_window, "how many tokens away near still is; default: 128");
   line.option("--score", g.score, "which cell goes first").words({"prob", "entropy", "margin", "random"});
+  line.option("--score-of", g.score_of,
+              "what the score looks at: the model's probabilities, or those after temperature, top-k and top-p")
+      .words({"model", "draws"});
   line.option("--best-of", g.best_of, "write each answer this many times and keep what the model finds likeliest");
   line.option("--cache", g.cache,
               "which keys and values are kept between forwards: none and block are exact; block and sub-block are for "

@@ -8,12 +8,19 @@
 namespace pent::cli {
 namespace {
 
+std::string length_of(const Preset& preset) {
+  LengthRule length = preset.length;
+  length.most = preset.max_tokens;
+  return to_string(length);
+}
+
 Json to_json(const Preset& preset) {
   Json out = {{"name", preset.name},
               {"summary", preset.summary},
               {"source", preset.source},
               {"mode", preset.diffusion ? "diffusion" : "ar"},
               {"max_tokens", preset.max_tokens}};
+  if (preset.length.kind != LengthKind::kFixed) out["length"] = length_of(preset);
   if (preset.block_length > 0) out["block_length"] = preset.block_length;
   if (preset.steps > 0) out["steps"] = preset.steps;
   if (preset.steps_per_block > 0) out["steps_per_block"] = preset.steps_per_block;
@@ -22,6 +29,7 @@ Json to_json(const Preset& preset) {
     out["select"] = to_string(preset.select);
     out["remask"] = to_string(preset.remask);
     out["score"] = to_string(preset.score);
+    out["score_of"] = to_string(preset.score_of);
     out["cache"] = to_string(preset.cache);
     out["exact"] = is_exact(preset.cache);
   }
@@ -32,7 +40,8 @@ Json to_json(const Preset& preset) {
 }
 
 std::string settings(const Preset& preset) {
-  std::string text = fmt::format("--max-tokens {}", preset.max_tokens);
+  std::string text = preset.length.kind == LengthKind::kFixed ? fmt::format("--max-tokens {}", preset.max_tokens)
+                                                              : fmt::format("--length {}", length_of(preset));
   if (preset.block_length > 0) text += fmt::format(" --block-length {}", preset.block_length);
   if (preset.steps > 0) text += fmt::format(" --steps {}", preset.steps);
   if (preset.steps_per_block > 0) text += fmt::format(" --steps-per-block {}", preset.steps_per_block);

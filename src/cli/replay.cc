@@ -35,6 +35,7 @@ class FinalText {
  public:
   void apply(const TraceEvent& event) {
     if (event.kind == TraceEvent::Kind::kBegin) cells_.clear();
+    move_cells(cells_, event);
     for (const CellChange& change : event.changes) {
       if (static_cast<size_t>(change.cell) >= cells_.size()) cells_.resize(static_cast<size_t>(change.cell) + 1);
       cells_[static_cast<size_t>(change.cell)] = change;

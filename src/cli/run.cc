@@ -43,7 +43,11 @@ int run(Arguments& args) {
       const Generation generation = generate(model, prompt, options, trace, &interrupt_token());
       if (n > 0 && !args.output.json) fmt::print("\n");
       presenter.end(generation, generation.text);
-      if (args.output.json) fmt::print("{}\n", to_json_line(to_json(generation, model.name)));
+      if (args.output.json) {
+        Json line = to_json(generation, model.name);
+        if (args.output.verbose) line["cells"] = written_to_json(generation, *model.tokenizer);
+        fmt::print("{}\n", to_json_line(line));
+      }
       code = exit_code(generation);
     }
   }

@@ -26,6 +26,7 @@ Choice choose_likeliest(std::span<const std::unique_ptr<Sampler>> candidates, st
   Choice choice;
   std::pair<bool, double> best;  // came to its end, likelihood
   int nfe = 0;
+  int64_t rows = 0;
   double seconds = 0;
   bool cancelled = false;
   for (size_t i = 0; i < candidates.size(); ++i) {
@@ -38,11 +39,13 @@ Choice choose_likeliest(std::span<const std::unique_ptr<Sampler>> candidates, st
       choice.index = i;
     }
     nfe += outcomes[i].nfe;
+    rows += outcomes[i].rows;
     seconds += outcomes[i].seconds;
     cancelled = cancelled || outcomes[i].finish_reason == "cancelled";
   }
   choice.outcome = outcomes[choice.index];
   choice.outcome.nfe = nfe;
+  choice.outcome.rows = rows;
   choice.outcome.seconds = seconds;
   choice.outcome.seconds_to_first_committed = outcomes[0].seconds_to_first_committed;
   if (cancelled) choice.outcome.finish_reason = "cancelled";

@@ -143,9 +143,12 @@ SamplingParams fill_params(const Model& model, const FillCanvas& made, Generatio
   if (options.max_tokens)
     throw error(ErrorKind::kInvalidArgument,
                 "--max-tokens has no meaning here: the holes say how many tokens are written");
+  if (options.length || options.trim_tail)
+    throw error(ErrorKind::kInvalidArgument, "{} has no meaning here: the holes say how many tokens are written",
+                options.length ? "--length" : "--trim-tail");
   if (!options.stop.empty())
     throw error(ErrorKind::kInvalidArgument, "--stop has no meaning here: the holes say how many tokens are written");
-  options.max_tokens = made.hole_tokens;
+  options.length = fmt::format("{}", made.hole_tokens);  // fixed, whatever the preset does
   if (!options.block_length) options.block_length = made.hole_tokens;
   return resolved_params(model, options, made.canvas.size() - made.hole_tokens);
 }
@@ -160,19 +163,23 @@ Filling collect(const Model& model, const Canvas& canvas, const std::vector<Fill
     bytes += segment.text;
     if (!segment.is_hole()) continue;
     std::vector<TokenId> written;
+    std::vector<WrittenToken> told;
     bool complete = true;
     for (int32_t cell = cells->begin; cell < cells->end; ++cell) {
       const Cell& each = canvas[cell];
       complete = complete && each.state == CellState::kCommitted;
-      if (each.state == CellState::kCommitted && is_text_token(each.token, *model.tokenizer, model.denoiser->spec()))
+      if (each.state == CellState::kCommitted && is_text_token(each.token, *model.tokenizer, model.denoiser->spec())) {
         written.push_back(each.token);
+        told.push_back({each.token, each.step, each.confidence});
+      }
     }
-    if (!complete && !segment.pattern.empty()) written.clear();
+    if (!complete && !segment.pattern.empty()) written.clear(), told.clear();
     std::string hole_bytes = bytes_of(*model.tokenizer, written);
     if (cells->writes_blank && hole_bytes.starts_with(' ')) hole_bytes.erase(0, 1);  // the literal's
     bytes += hole_bytes;
     auto& tokens = filling.generation.token_ids;
     tokens.insert(tokens.end(), written.begin(), written.end());
+    filling.generation.written.insert(filling.generation.written.end(), told.begin(), told.end());
     filling.holes.push_back({.name = segment.name,
                              .text = replace_invalid_utf8(hole_bytes),
                              .tokens = static_cast<int>(written.size()),
@@ -219,6 +226,8 @@ Filling fill(Model& model, const std::string& text_with_holes, const GenerationO
   generation.prompt_tokens = made.canvas.size() - made.hole_tokens;
   generation.completion_tokens = static_cast<int>(generation.token_ids.size());
   generation.nfe = outcome.nfe;
+  generation.rows = outcome.rows;
+  generation.canvas_cells = made.hole_tokens;
   generation.seconds = outcome.seconds;
   generation.seconds_to_first_committed = outcome.seconds_to_first_committed;
   generation.mode = "diffusion";

@@ -28,7 +28,7 @@ std::unique_ptr<Sampler> make_sampler(std::vector<TokenId> prompt, const Samplin
   if (!params.diffusion) return make_ar_sampler(std::move(prompt), params, spec.stop_ids);
   Canvas canvas(spec.mask_id);
   canvas.append_fixed(prompt);
-  canvas.append_masked(params.max_tokens);
+  canvas.append_masked(params.length.kind == LengthKind::kDaedal ? params.length.initial : params.max_tokens);
   SamplingParams own = params;
   if (params.attention_block > 0) {  // the last block is denoised whole, as in training
     const int behind = (params.attention_block - canvas.size() % params.attention_block) % params.attention_block;
@@ -45,16 +45,26 @@ CutText whole_text(const Tokenizer& tokenizer, const std::vector<TokenId>& token
 }
 
 Generation make_generation(const Tokenizer& tokenizer, const Sampler& sampler, const SamplingParams& params,
-                           const DecodeOutcome& outcome, const std::vector<std::string>& stops) {
+                           const DecodeOutcome& outcome, const std::vector<std::string>& stops, int prompt_tokens) {
   std::vector<int32_t> tokens = sampler.completion();
   CutText cut = params.cell_rules.empty() ? completion_text(tokenizer, tokens, stops)
                                           : whole_text(tokenizer, tokens, outcome.finish_reason);
   tokens.resize(cut.kept);
+  std::vector<WrittenToken> written;
+  const Canvas& canvas = sampler.canvas();
+  for (int32_t cell = prompt_tokens; cell < canvas.size() && written.size() < tokens.size(); ++cell)
+    written.push_back({canvas[cell].token, canvas[cell].step, canvas[cell].confidence});
+  // Cells that fill the model's last block are no part of the answer; an autoregressive canvas has none.
+  const int canvas_cells = std::min(outcome.cells - prompt_tokens, params.max_tokens);
   return {.text = std::move(cut.text),
           .token_ids = tokens,
           .finish_reason = cut.stopped ? "stop" : outcome.finish_reason,
+          .prompt_tokens = prompt_tokens,
           .completion_tokens = static_cast<int>(tokens.size()),
           .nfe = outcome.nfe,
+          .rows = outcome.rows,
+          .canvas_cells = canvas_cells,
+          .written = std::move(written),
           .seconds = outcome.seconds,
           .seconds_to_first_committed = outcome.seconds_to_first_committed,
           .mode = params.diffusion ? "diffusion" : "ar",
@@ -88,6 +98,9 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
     prompt_tokens.push_back(static_cast<int>(prompt.size()));
     params.push_back(resolved_params(model, options, prompt_tokens.back()));
     params.back().seed = item.seed;
+    if (language && (params.back().length.kind != LengthKind::kFixed || options.trim_tail))
+      throw error(ErrorKind::kInvalidArgument, "a constraint is for a canvas of fixed length; use --length N{}",
+                  options.trim_tail ? " and leave out --trim-tail" : "");
     if (language)
       params.back().cell_rules = {{prompt_tokens.back(), prompt_tokens.back() + params.back().max_tokens, language}};
     for (int candidate = 0; candidate < options.best_of; ++candidate) {
@@ -108,8 +121,8 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
     if (--running[i] > 0) return;
     const auto own = std::span(samplers).subspan(i * candidates, candidates);
     const Choice best = choose_likeliest(own, std::span(outcomes).subspan(i * candidates, candidates));
-    generations[i] = make_generation(tokenizer, *own[best.index], params[i], best.outcome, options.stop);
-    generations[i].prompt_tokens = prompt_tokens[i];
+    generations[i] =
+        make_generation(tokenizer, *own[best.index], params[i], best.outcome, options.stop, prompt_tokens[i]);
     if (finished) finished(generations[i]);
   };
   DecodeOptions decoding{.banned = unwritable_tokens(spec, tokenizer.size()),

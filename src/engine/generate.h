@@ -13,6 +13,13 @@
 
 namespace pent {
 
+// A token of the completion, with the forward (from 0) that set it and the model's probability of it then.
+struct WrittenToken {
+  int32_t token = 0;
+  int32_t step = 0;
+  float confidence = 0;
+};
+
 struct Generation {
   std::string text;                // up to the first stop, special tokens left out
   std::vector<int32_t> token_ids;  // of the completion, stop token excluded
@@ -20,6 +27,9 @@ struct Generation {
   int prompt_tokens = 0;
   int completion_tokens = 0;
   int nfe = 0;
+  int64_t rows = 0;      // cells that the forwards computed
+  int canvas_cells = 0;  // DAEDAL's N_token: cells that were there for the answer when the canvas was longest
+  std::vector<WrittenToken> written;  // one for each of token_ids
   double seconds = 0;
   double seconds_to_first_committed = 0;
   std::string mode;  // "diffusion" or "ar"

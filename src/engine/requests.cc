@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "base/error.h"
+#include "sample/length.h"
 #include "sample/select.h"
 
 namespace pent {
@@ -46,7 +47,8 @@ GenerationOptions with_model_defaults(const Model& model, GenerationOptions opti
   const auto keep = [](auto& option, const auto& from_file) {
     if (!option) option = from_file;
   };
-  if (const auto tokens = get_small_int(config, "max_new_tokens", where); tokens && !options.max_tokens)
+  const bool says_length = options.max_tokens || (options.length && parse_length(*options.length).most > 0);
+  if (const auto tokens = get_small_int(config, "max_new_tokens", where); tokens && !says_length)
     if (const int room = model.denoiser->spec().max_positions - prompt_tokens; room > 0)
       options.max_tokens = std::min(*tokens, room);
   if (get_bool(config, "do_sample", where).value_or(true)) {

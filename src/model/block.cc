@@ -208,7 +208,7 @@ void run_block(const Machine& machine, const BlockWeights& weights, int layer, B
 
 void run_last_block(const Machine& machine, const BlockWeights& weights, int layer, BlockPass& pass,
                     BlockScratch& scratch) {
-  const std::vector<uint32_t>& kept = pass.plan.head_rows;
+  const std::vector<uint32_t>& kept = pass.wanted;
   if (pass.spec.moe.block_pool > 0) {  // the other rows have a say in which experts there are
     run_block(machine, weights, layer, pass, scratch);
     return move_to_front(kept, pass.residual.data(), pass.spec.d_model);

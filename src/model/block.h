@@ -23,6 +23,7 @@ struct BlockPass {
   std::vector<float> sines;
   std::vector<float> residual;      // [rows, d_model]
   std::vector<int64_t> block_ends;  // where the rows of each sequence's blocks end; of models that route by block
+  std::vector<uint32_t> wanted;     // plan.wanted_rows()
 
   int64_t rows() const { return static_cast<int64_t>(plan.rows.size()); }
 };
@@ -52,8 +53,8 @@ void norm_rows(const Machine& machine, const float* rows_in, int64_t rows, const
 // residual += attention(norm(residual)); residual += ffn(norm(residual)).
 void run_block(const Machine& machine, const BlockWeights& weights, int layer, BlockPass& pass, BlockScratch& scratch);
 
-// The same for the last layer, where only the plan's head rows are wanted: of the others it stores keys and values, no more.
-// Afterwards the first rows of residual are the head rows', in their order.
+// The same for the last layer, where only the wanted rows are: of the others it stores keys and values, no more. Afterwards the
+// first rows of residual are theirs, in their order.
 void run_last_block(const Machine& machine, const BlockWeights& weights, int layer, BlockPass& pass,
                     BlockScratch& scratch);
 

@@ -143,8 +143,30 @@ size_t invert(size_t count, double u, const WeightOf& weight_of) {
   return last;
 }
 
-int32_t draw(std::span<const float> logits, const RowStats& stats, const HeadRequest& request, const DrawKey& key) {
-  const double u = draw_uniform(key);
+// Sums in the order of `weight_of`, ascending ids.
+template <typename WeightOf>
+DrawnFrom describe(size_t count, size_t drawn, const WeightOf& weight_of) {
+  double total = 0, weighted = 0, best = 0, second = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const double weight = weight_of(i);
+    if (weight <= 0) continue;
+    total += weight;
+    weighted += weight * std::log(weight);
+    second = std::max(second, std::min(best, weight));
+    best = std::max(best, weight);
+  }
+  return {.probability = static_cast<float>(weight_of(drawn) / total),
+          .margin = static_cast<float>((best - second) / total),
+          .entropy = static_cast<float>(std::max(0.0, std::log(total) - weighted / total))};
+}
+
+// Draws with the key of the row and says what it drew from, if asked.
+void draw(std::span<const float> logits, const HeadRequest& request, const DrawKey& key, RowStats& stats) {
+  const auto take = [&](size_t count, const auto& weight_of, const auto& token_of) {
+    const size_t drawn = invert(count, draw_uniform(key), weight_of);
+    stats.drawn = token_of(drawn);
+    if (request.drawn_from) stats.drawn_from = describe(count, drawn, weight_of);
+  };
   std::vector<Candidate> candidates;
   if (request.min_p > 0 || (request.top_k > 0 && static_cast<size_t>(request.top_k) < logits.size())) {
     candidates = likeliest(logits, stats, request);
@@ -154,14 +176,16 @@ int32_t draw(std::span<const float> logits, const RowStats& stats, const HeadReq
     weights.resize(logits.size());
     kernels::active_kernel_set().exp_tempered(logits.data(), static_cast<int64_t>(logits.size()), stats.max_logit,
                                               request.temperature, weights.data());
+    const std::span<const double> all = weights;
     if (request.top_p >= 1)
-      return static_cast<int32_t>(invert(weights.size(), u, [&](size_t i) { return weights[i]; }));
+      return take(all.size(), [&](size_t i) { return all[i]; }, [](size_t i) { return static_cast<int32_t>(i); });
     double total = 0;
     for (const double weight : weights) total += weight;
     candidates = heavy_ones(weights, request.top_p * total);
     cut_to_mass(candidates, request.top_p * total);
   }
-  return candidates[invert(candidates.size(), u, [&](size_t i) { return candidates[i].weight; })].token;
+  take(
+      candidates.size(), [&](size_t i) { return candidates[i].weight; }, [&](size_t i) { return candidates[i].token; });
 }
 
 }  // namespace
@@ -199,6 +223,7 @@ void check_head_request(const HeadRequest& request, size_t head_rows, int vocab_
       if (token < 0 || token >= vocab_size)
         refuse(fmt::format("recent token {}, the vocabulary has {}", token, vocab_size));
   }
+  if (!std::isfinite(request.guidance)) refuse(fmt::format("guidance {} is not a number", request.guidance));
   if (!(request.min_p >= 0 && request.min_p <= 1)) refuse(fmt::format("min_p {} is not in [0, 1]", request.min_p));
   if (request.top < 0) refuse(fmt::format("top {} is negative", request.top));
   if (request.top_k < 0) refuse(fmt::format("top_k {} is negative", request.top_k));
@@ -236,7 +261,8 @@ RowStats reduce_logits(std::span<float> logits, const HeadRequest& request, size
     for (const int32_t token : best_tokens(logits, request.top)) stats.top.push_back({token, logits[token]});
   }
   if (!request.targets.empty() && request.targets[row] >= 0) stats.target_logit = logits[request.targets[row]];
-  stats.drawn = request.temperature > 0 ? draw(logits, stats, request, request.keys[row]) : stats.argmax;
+  stats.drawn = stats.argmax;
+  if (request.temperature > 0) draw(logits, request, request.keys[row], stats);
   stats.drawn_logit = logits[stats.drawn];
   return stats;
 }

@@ -44,7 +44,7 @@ class NativeDenoiser : public Denoiser {
 
   void forward(const PassPlan& plan, const HeadRequest& request, PassResult& result) override {
     const Stopwatch watch = machine_.measure(&PassTimes::total);
-    BlockPass pass = {spec_, plan, {}, {}, {}, {}, {}, {}};
+    BlockPass pass = {spec_, plan, {}, {}, {}, {}, {}, {}, plan.wanted_rows()};
     check_plan(plan, pass.caches);
     check_head_request(request, plan.head_rows.size(), spec_.vocab_size);
     result.rows.assign(plan.head_rows.size(), {});
@@ -58,7 +58,8 @@ class NativeDenoiser : public Denoiser {
     const int last = spec_.n_layers - 1;
     for (int layer = 0; layer < last; ++layer) run_block(machine_, weights_.blocks[layer], layer, pass, scratch_);
     run_last_block(machine_, weights_.blocks[last], last, pass, scratch_);
-    answer(static_cast<int64_t>(plan.head_rows.size()), request, pass.residual, result);
+    if (!plan.twin_rows.empty()) normalize_wanted(pass);
+    answer(pass, request, result);
     residual_ = std::move(pass.residual);
   }
 
@@ -88,6 +89,12 @@ class NativeDenoiser : public Denoiser {
         refuse(fmt::format("head row {} is out of range or out of order", plan.head_rows[i]));
       }
     }
+    const std::vector<uint32_t>& twins = plan.twin_rows;
+    if (twins.empty()) return;
+    if (twins.size() != plan.head_rows.size() || !std::is_sorted(twins.begin(), twins.end()) ||
+        twins.back() >= plan.rows.size())
+      refuse(
+          fmt::format("{} twin rows for {} head rows, or out of range or order", twins.size(), plan.head_rows.size()));
   }
 
   void check_row(const PassPlan& plan, uint32_t index, KvCache& cache) {
@@ -139,17 +146,43 @@ class NativeDenoiser : public Denoiser {
   // The head's product is counted as head alone.
   Machine head_machine() const { return {machine_.kernels, machine_.pool, machine_.precise}; }
 
+  // The final norm of all wanted rows, in float32: guidance mixes them.
+  void normalize_wanted(const BlockPass& pass) {
+    const Machine in_floats = {machine_.kernels, machine_.pool, /*precise=*/true};
+    norm_rows(in_floats, pass.residual.data(), static_cast<int64_t>(pass.wanted.size()), weights_.final_norm,
+              weights_.final_norm_bias, spec_.rms_eps, "after the last layer", wanted_normed_);
+  }
+
+  // head_normed_[i] = u + (1 + guidance)(c - u) of head row first + i and its twin. The head is linear, so its logits are mixed
+  // like that too.
+  void mix_with_twins(const BlockPass& pass, int64_t first, int64_t rows, float guidance) {
+    const auto place = [&](uint32_t row) {
+      return std::lower_bound(pass.wanted.begin(), pass.wanted.end(), row) - pass.wanted.begin();
+    };
+    head_normed_.resize(rows, spec_.d_model, !machine_.precise);
+    for (int64_t i = 0; i < rows; ++i) {
+      const float* guided = wanted_normed_.row(place(pass.plan.head_rows[first + i]));
+      const float* free = wanted_normed_.row(place(pass.plan.twin_rows[first + i]));
+      float* mixed = head_normed_.row(i);
+      for (int64_t j = 0; j < spec_.d_model; ++j) mixed[j] = free[j] + (1 + guidance) * (guided[j] - free[j]);
+      machine_.finish_row(head_normed_, i);
+    }
+  }
+
   // Final norm and head for the rows asked about, a few at a time, so that rows x vocabulary never exists as a whole.
-  // residual: their rows first.
-  void answer(int64_t wanted, const HeadRequest& request, const std::vector<float>& residual, PassResult& result) {
+  void answer(const BlockPass& pass, const HeadRequest& request, PassResult& result) {
     const Stopwatch watch = machine_.measure(&PassTimes::head);
     const int64_t d = spec_.d_model, vocab = spec_.vocab_size;
+    const auto wanted = static_cast<int64_t>(pass.plan.head_rows.size());
     const int64_t block = std::clamp<int64_t>(kLogitFloats / vocab, 1, 96);
     if (request.full_logits) result.logits.resize(wanted * vocab);
     for (int64_t first = 0; first < wanted; first += block) {
       const int64_t rows = std::min(block, wanted - first);
-      norm_rows(machine_, residual.data() + first * d, rows, weights_.final_norm, weights_.final_norm_bias,
-                spec_.rms_eps, "after the last layer", head_normed_);
+      if (pass.plan.twin_rows.empty())
+        norm_rows(machine_, pass.residual.data() + first * d, rows, weights_.final_norm, weights_.final_norm_bias,
+                  spec_.rms_eps, "after the last layer", head_normed_);
+      else
+        mix_with_twins(pass, first, rows, request.guidance);
       logits_.resize(std::max<size_t>(logits_.size(), rows * vocab));
       head_machine().matmul(weights_.head, head_normed_, rows, logits_.data());
       machine_.pool.parallel_for(rows, 1, [&](int64_t begin, int64_t end, int) {
@@ -174,7 +207,7 @@ class NativeDenoiser : public Denoiser {
   uint64_t pass_number_ = 0;
   BlockScratch scratch_;
   std::vector<float> residual_;
-  Activations head_normed_;
+  Activations head_normed_, wanted_normed_;
   std::vector<float> logits_;
 };
 

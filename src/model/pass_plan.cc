@@ -1,6 +1,7 @@
 #include "model/pass_plan.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace pent {
 
@@ -9,6 +10,7 @@ void PassPlan::clear() {
   sequences.clear();
   ranges.clear();
   head_rows.clear();
+  twin_rows.clear();
 }
 
 void PassPlan::add_full(int32_t sequence, std::span<const int32_t> tokens, int32_t first_position) {
@@ -30,6 +32,12 @@ void PassPlan::add_cells(int32_t sequence, std::span<const int32_t> canvas, std:
   ranges.push_back({0, static_cast<int32_t>(canvas.size())});
   for (const int32_t cell : cells) rows.push_back({canvas[static_cast<size_t>(cell)], cell, cell, range, 1});
   sequences.push_back({sequence, row_begin, static_cast<uint32_t>(rows.size())});
+}
+
+std::vector<uint32_t> PassPlan::wanted_rows() const {
+  std::vector<uint32_t> rows;
+  std::set_union(head_rows.begin(), head_rows.end(), twin_rows.begin(), twin_rows.end(), std::back_inserter(rows));
+  return rows;
 }
 
 void PassPlan::add_causal(int32_t sequence, std::span<const int32_t> tokens, int32_t first_position) {

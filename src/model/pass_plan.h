@@ -40,6 +40,9 @@ struct PassPlan {
   std::vector<PassSequence> sequences;
   std::vector<SlotRange> ranges;
   std::vector<uint32_t> head_rows;  // indices into rows whose output the head answers, ascending
+  // Classifier-free guidance: empty, or for each head row the row of its unconditional twin, also ascending. The logits are then
+  // z_u + (1 + guidance) (z - z_u) with z_u the twin's (spec 20 §1.1).
+  std::vector<uint32_t> twin_rows;
 
   void clear();
   // Appends a sequence whose rows have positions and slots first_position, first_position+1, …
@@ -50,6 +53,8 @@ struct PassPlan {
   void add_window(int32_t sequence, std::span<const int32_t> tokens, int32_t first_position, int32_t seen);
   //   cells: a canvas of which only these cells, ascending, are computed; every row sees all of it
   void add_cells(int32_t sequence, std::span<const int32_t> canvas, std::span<const int32_t> cells);
+  // Head rows and their twins, ascending, each once: the rows whose output somebody wants.
+  std::vector<uint32_t> wanted_rows() const;
   void add_causal(int32_t sequence, std::span<const int32_t> tokens, int32_t first_position = 0);
   //   block-causal: the row at position p sees slots [0, end of p's block of block_size), but none behind the last row's
   void add_block_causal(int32_t sequence, std::span<const int32_t> tokens, int32_t block_size,
@@ -69,8 +74,10 @@ inline bool contains(const TokenSet& set, int32_t token) {
 
 // What the sampler wants to know of plan.head_rows. Biases act before everything else.
 struct HeadRequest {
+  float guidance = 0;             // where the plan has twin rows
   bool full_logits = false;       // also keep the biased logits, float32 [head_rows, vocab] (parity, tests, bounds)
   bool entropy = false;           // of softmax(logits), nats
+  bool drawn_from = false;        // of the distribution that the draw is made from; with temperature 0 there is none
   int top = 0;                    // how many best tokens to list per row (ties: lower id first)
   std::vector<TokenBias> biases;  // for all rows
   std::vector<std::shared_ptr<const TokenSet>> allowed;  // empty, or per head row the tokens it can get (null: all)
@@ -95,6 +102,13 @@ struct TokenLogit {
   float logit = 0;
 };
 
+// The distribution that a token is drawn from: tempered, and cut by min_p, top_k and top_p.
+struct DrawnFrom {
+  float probability = 0;  // of the drawn token
+  float margin = 0;       // the largest probability minus the second largest
+  float entropy = 0;      // nats
+};
+
 // The answer for one row, from biased logits z. Probability of a token: exp(logit - log_sum_exp), untempered.
 struct RowStats {
   int32_t argmax = 0;  // ties: lowest id
@@ -104,6 +118,7 @@ struct RowStats {
   int32_t drawn = 0;              // the drawn token (== argmax at temperature 0)
   float drawn_logit = 0;          // its biased, untempered logit
   float target_logit = 0;         // if asked
+  DrawnFrom drawn_from;           // if asked
   std::vector<TokenLogit> top;    // if asked
   std::span<const float> logits;  // this row of PassResult::logits, where decode() asked for them
 };

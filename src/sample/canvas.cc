@@ -1,4 +1,4 @@
-// Canvas: cells and the only four ways they change.
+// Canvas: cells and the only ways they change.
 #include "sample/canvas.h"
 
 #include <algorithm>
@@ -22,9 +22,18 @@ void Canvas::append_fixed(std::span<const int32_t> tokens) {
   for (const int32_t token : tokens) cells_.push_back({.token = token, .state = CellState::kFixed});
 }
 
-void Canvas::append_masked(int32_t count) {
-  PENT_CHECK(count >= 0, "count {}", count);
-  cells_.insert(cells_.end(), static_cast<size_t>(count), Cell{.token = mask_id_, .state = CellState::kMasked});
+void Canvas::append_masked(int32_t count) { insert_masked(size(), count); }
+
+void Canvas::insert_masked(int32_t at, int32_t count) {
+  PENT_CHECK(0 <= at && at <= size() && count >= 0, "{} cells before {} of {}", count, at, size());
+  cells_.insert(cells_.begin() + at, static_cast<size_t>(count), Cell{.token = mask_id_, .state = CellState::kMasked});
+}
+
+void Canvas::erase(int32_t begin, int32_t end) {
+  PENT_CHECK(0 <= begin && begin <= end && end <= size(), "cells [{}, {}) of {}", begin, end, size());
+  for (int32_t cell = begin; cell < end; ++cell)
+    PENT_CHECK(cells_[cell].state != CellState::kFixed, "cell {} is fixed", cell);
+  cells_.erase(cells_.begin() + begin, cells_.begin() + end);
 }
 
 int32_t Canvas::masked_count(int32_t begin, int32_t end) const {

@@ -31,6 +31,10 @@ class Canvas {
 
   void append_fixed(std::span<const int32_t> tokens);
   void append_masked(int32_t count);
+  // Masked cells before cell `at`, which moves right with all behind it; at == size(): behind the last.
+  void insert_masked(int32_t at, int32_t count);
+  // Takes out the cells [begin, end); those behind move left. PENT_CHECK: none of them is fixed.
+  void erase(int32_t begin, int32_t end);
 
   int32_t size() const { return static_cast<int32_t>(cells_.size()); }
   const Cell& operator[](int32_t cell) const { return cells_[cell]; }

@@ -64,6 +64,14 @@ void CanvasSampler::ask(int32_t step, uint32_t first_row, std::span<const int32_
   if (filter_.has_language()) request.full_logits = true;
 }
 
+void CanvasSampler::ask_standing(int32_t step, uint32_t row, int32_t cell, PassPlan& plan, HeadRequest& request) const {
+  plan.head_rows.push_back(row);
+  request.keys.push_back(key(step, cell));
+  request.targets.push_back(canvas_[cell].token);
+  request_penalty(params_, canvas_, cell, stop_ids_, request);
+  if (!filter_.empty()) request.allowed.push_back(nullptr);
+}
+
 void CanvasSampler::commit(int32_t cell, int32_t token, float confidence, int32_t step,
                            std::vector<CellChange>& changes) {
   filter_.decide(cell, token);
@@ -113,11 +121,46 @@ void CanvasSampler::rewrite(int32_t cell, int32_t token, float confidence, int32
   commit(cell, token, confidence, step, changes);
 }
 
+void CanvasSampler::insert(int32_t at, int32_t count, std::vector<CellChange>& changes) {
+  canvas_.insert_masked(at, count);
+  splices_.push_back({.cell = at, .inserted = count});
+  for (CellChange& change : changes)
+    if (change.cell >= at) change.cell += count;
+  for (int32_t cell = at; cell < at + count; ++cell)
+    changes.push_back({cell, canvas_.mask_id(), 0, CellState::kMasked});
+}
+
+void CanvasSampler::append_decided(int32_t count, int32_t token, int32_t step, std::vector<CellChange>& changes) {
+  if (count == 0) return;
+  const int32_t begin = canvas_.size();
+  canvas_.append_masked(count);
+  splices_.push_back({.cell = begin, .inserted = count});
+  for (int32_t cell = begin; cell < canvas_.size(); ++cell) commit(cell, token, 1, step, changes);
+}
+
+bool CanvasSampler::trim_tail(std::vector<CellChange>& changes) {
+  if (!params_.trim_tail) return false;
+  int32_t behind = first_generated_;
+  while (behind < canvas_.size() && !(canvas_[behind].state == CellState::kCommitted && is_stop(canvas_[behind].token)))
+    ++behind;
+  ++behind;
+  if (behind >= canvas_.size()) return false;
+  for (int32_t cell = behind; cell < canvas_.size(); ++cell)
+    if (canvas_[cell].state == CellState::kFixed) return false;
+  splices_.push_back({.cell = behind, .removed = canvas_.size() - behind});
+  canvas_.erase(behind, canvas_.size());
+  std::erase_if(changes, [&](const CellChange& change) { return change.cell >= behind; });
+  return true;
+}
+
+bool CanvasSampler::is_stop(int32_t token) const {
+  return std::find(stop_ids_.begin(), stop_ids_.end(), token) != stop_ids_.end();
+}
+
 void CanvasSampler::advance_frontier(int32_t limit) {
   for (; !stopped_ && frontier_ < limit && canvas_[frontier_].state != CellState::kMasked; ++frontier_) {
     const Cell& cell = canvas_[frontier_];
-    stopped_ = cell.state == CellState::kCommitted &&
-               std::find(stop_ids_.begin(), stop_ids_.end(), cell.token) != stop_ids_.end();
+    stopped_ = cell.state == CellState::kCommitted && is_stop(cell.token);
     if (stopped_) break;  // the frontier stays on the stop token, which is not part of the completion
   }
 }

@@ -15,6 +15,7 @@ class CanvasSampler : public Sampler {
   uint32_t n_index() const override { return params_.n_index; }
   int32_t capacity() const override { return canvas_.size(); }
   std::vector<int32_t> completion() const override;
+  std::span<const Splice> splices() const override { return splices_; }
   std::string finish_reason() const override { return stopped_ && frontier_ < answer_end() ? "stop" : "length"; }
 
  protected:
@@ -25,6 +26,8 @@ class CanvasSampler : public Sampler {
   // The second half: rows of `cells` begin at first_row. With shifted logits the row before a cell answers for it.
   void ask(int32_t step, uint32_t first_row, std::span<const int32_t> cells, std::span<const int32_t> asked,
            PassPlan& plan, HeadRequest& request) const;
+  // Asks row `row` of the plan about the token that stands in `cell`.
+  void ask_standing(int32_t step, uint32_t row, int32_t cell, PassPlan& plan, HeadRequest& request) const;
   int32_t frontier() const { return frontier_; }
   int32_t answer_end() const {
     return canvas_.size() - params_.padding;
@@ -41,6 +44,15 @@ class CanvasSampler : public Sampler {
   void reopen(int32_t cell, std::vector<CellChange>& changes);
   // Only where the token fits what rules the cell.
   void rewrite(int32_t cell, int32_t token, float confidence, int32_t step, std::vector<CellChange>& changes);
+  // `count` masked cells before cell `at`.
+  void insert(int32_t at, int32_t count, std::vector<CellChange>& changes);
+  // `count` cells behind the last that hold `token`, which nobody predicted: confidence 1.
+  void append_decided(int32_t count, int32_t token, int32_t step, std::vector<CellChange>& changes);
+  // With trim_tail: takes out what stands behind the first committed stop token, unless something fixed does, for it cannot be
+  // part of the answer any more. True if cells went.
+  bool trim_tail(std::vector<CellChange>& changes);
+  int32_t first_generated() const { return first_generated_; }
+  bool is_stop(int32_t token) const;
   // Cells before `limit` will not change once decided. Everything left of the frontier is final; a stop token there ends the
   // answer, whatever is undecided behind it.
   void advance_frontier(int32_t limit);
@@ -51,6 +63,7 @@ class CanvasSampler : public Sampler {
   SamplingParams params_;
   std::vector<int32_t> stop_ids_;
   bool stopped_ = false;
+  std::vector<Splice> splices_;  // of the apply() that goes on; who inserts or trims clears it at its beginning
 
  private:
   void commit(int32_t cell, int32_t token, float confidence, int32_t step, std::vector<CellChange>& changes);
@@ -61,9 +74,14 @@ class CanvasSampler : public Sampler {
   int32_t frontier_ = 0;  // first cell that is not final, or the stop token
 };
 
+// DAEDAL: the canvas begins with params.length.initial masked cells and grows to params.max_tokens at most.
+std::unique_ptr<Sampler> make_daedal_sampler(Canvas canvas, const SamplingParams& params,
+                                             std::vector<int32_t> stop_ids);
 // MDLM's ancestral sampler and ReMDM's remasking one: the whole canvas, params.steps times from 1 to 0.
 std::unique_ptr<Sampler> make_ancestral_sampler(Canvas canvas, const SamplingParams& params,
                                                 std::vector<int32_t> stop_ids);
+// WINO: decides by a low threshold and opens again what a shadow of the block does not confirm.
+std::unique_ptr<Sampler> make_wino_sampler(Canvas canvas, const SamplingParams& params, std::vector<int32_t> stop_ids);
 // P2 as in Open-dCoder: each of params.steps forwards scores every cell that is not fixed and keeps the best.
 std::unique_ptr<Sampler> make_path_planning_sampler(Canvas canvas, const SamplingParams& params,
                                                     std::vector<int32_t> stop_ids);

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <optional>
 
 #include "base/error.h"
+#include "sample/guidance.h"
 
 namespace pent {
 namespace {
@@ -14,25 +16,21 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-// A sampler with its sequence in the denoiser, which is closed however decoding ends.
+// A sampler with its sequences in the denoiser.
 struct Running {
-  Running(Denoiser& the_denoiser, size_t the_place, Sampler& the_sampler, DecodeOutcome& the_outcome)
-      : denoiser(the_denoiser),
-        place(the_place),
-        sampler(the_sampler),
-        outcome(the_outcome),
-        sequence(denoiser.open_sequence(sampler.capacity())) {}
-  ~Running() { denoiser.close_sequence(sequence); }
-  Running(const Running&) = delete;
-  Running& operator=(const Running&) = delete;
+  Running(Denoiser& denoiser, size_t the_place, Sampler& the_sampler, DecodeOutcome& the_outcome, bool guided)
+      : place(the_place), sampler(the_sampler), outcome(the_outcome), sequence(denoiser, sampler.capacity()) {
+    if (guided) twin.emplace(denoiser, sampler.capacity());
+  }
 
-  Denoiser& denoiser;
   size_t place;  // among all samplers
   Sampler& sampler;
   DecodeOutcome& outcome;
-  int32_t sequence;
+  OpenSequence sequence;
+  std::optional<OpenSequence> twin;  // of the unconditional canvas, with guidance
   Clock::time_point start = Clock::now();
   size_t head_begin = 0;  // its rows in the pass result
+  bool has_committed = false;
 };
 
 class Decoding {
@@ -43,6 +41,7 @@ class Decoding {
     request_.top_k = params.top_k;
     request_.top_p = params.top_p;
     request_.min_p = params.min_p;
+    request_.guidance = params.cfg_scale;
     request_.repetition_penalty = params.repetition_penalty;
     for (const int32_t token : options.banned)
       request_.biases.push_back({token, -std::numeric_limits<float>::infinity()});
@@ -50,7 +49,8 @@ class Decoding {
   }
 
   void start(size_t place, Sampler& sampler, DecodeOutcome& outcome) {
-    running_.push_back(std::make_unique<Running>(denoiser_, place, sampler, outcome));
+    running_.push_back(std::make_unique<Running>(denoiser_, place, sampler, outcome, params_.cfg_scale > 0));
+    outcome.cells = sampler.canvas().size();
     begin_event(*running_.back());
     if (const std::string reason = reason_to_end(*running_.back()); !reason.empty()) end_last(reason);
   }
@@ -63,9 +63,14 @@ class Decoding {
     request_.keys.clear();
     request_.recent.clear();
     request_.allowed.clear();
+    request_.targets.clear();
     for (auto& each : running_) {
       each->head_begin = plan_.head_rows.size();
-      each->sampler.plan(each->sequence, each->outcome.nfe, plan_, request_);
+      const size_t first_row = plan_.rows.size();
+      each->sampler.plan(each->sequence.handle(), each->outcome.nfe, plan_, request_);
+      if (each->twin)
+        add_unconditional(each->sampler.canvas(), each->twin->handle(), first_row, each->head_begin, plan_);
+      each->outcome.rows += static_cast<int64_t>(plan_.rows.size() - first_row);
     }
     denoiser_.forward(plan_, request_, result_);
     PENT_CHECK(result_.rows.size() == plan_.head_rows.size());
@@ -87,11 +92,20 @@ class Decoding {
 
  private:
   void take(Running& each, std::span<const RowStats> rows) {
+    const int32_t active_end = each.sampler.active_block().end;  // cells behind it may be set aside, not decided
     std::vector<CellChange> changes = each.sampler.apply(rows, each.outcome.nfe);
     ++each.outcome.nfe;
-    if (each.outcome.nfe == 1) each.outcome.seconds_to_first_committed = seconds_since(each.start);
+    each.outcome.cells = std::max(each.outcome.cells, each.sampler.canvas().size());
+    if (!each.has_committed && std::any_of(changes.begin(), changes.end(), [&](const CellChange& change) {
+          return change.state == CellState::kCommitted && change.cell < active_end;
+        })) {
+      each.has_committed = true;
+      each.outcome.seconds_to_first_committed = seconds_since(each.start);
+    }
     if (!options_.trace) return;
     TraceEvent event = make_event(each, TraceEvent::Kind::kStep);
+    const std::span<const Splice> splices = each.sampler.splices();
+    event.splices.assign(splices.begin(), splices.end());
     event.changes = std::move(changes);
     options_.trace(event);
   }
@@ -120,6 +134,7 @@ class Decoding {
             .block_begin = block.begin,
             .block_end = block.end,
             .changes = {},
+            .splices = {},
             .finish_reason = {}};
   }
 

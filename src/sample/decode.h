@@ -16,9 +16,11 @@ namespace pent {
 
 struct DecodeOutcome {
   std::string finish_reason;  // "stop", "length", "deadline" (max_nfe reached counts as one), "cancelled"
-  int nfe = 0;
+  int nfe = 0;                // forwards
+  int64_t rows = 0;           // cells they computed, all together
+  int32_t cells = 0;          // of the canvas when it was longest, prompt and padding included
   double seconds = 0;
-  double seconds_to_first_committed = 0;
+  double seconds_to_first_committed = 0;  // until a forward first decided a cell
 };
 
 struct DecodeOptions {

@@ -45,7 +45,7 @@ class DiffusionSampler : public CanvasSampler {
       plan_cells(sequence, step, cells_to_compute(params_.cache, canvas_, blocks_[block_], step_in_block_ == 0, step),
                  asked, plan, request);
     }
-    request_score(params_.score, request);
+    request_score(params_.score, params_.score_of, request);
   }
 
   std::vector<CellChange> apply(std::span<const RowStats> rows, int32_t step) override {
@@ -59,9 +59,10 @@ class DiffusionSampler : public CanvasSampler {
         candidates.push_back({.cell = cells[i],
                               .token = rows[i].drawn,
                               .confidence = confidence(rows[i]),
-                              .score = score(params_.score, rows[i], key(step, cells[i]))});
+                              .score = score(params_.score, params_.score_of, rows[i], key(step, cells[i]))});
         proposals.push_back({cells[i], &rows[i], candidates.back().score});
-      } else if (rows[i].drawn != canvas_[cells[i]].token && confidence(rows[i]) > params_.remask.value) {
+      } else if (rows[i].drawn != canvas_[cells[i]].token &&
+                 probability(params_.score_of, rows[i]) > params_.remask.value) {
         rewrite(cells[i], rows[i].drawn, confidence(rows[i]), step, changes);
       }
     }
@@ -75,6 +76,8 @@ class DiffusionSampler : public CanvasSampler {
     ++step_in_block_;
     if (candidates.empty()) ++post_edits_;
     const bool edits_over = !editing() || (candidates.empty() && (!edited || post_edits_ >= kPostEdits));
+    splices_.clear();
+    if (trim_tail(changes)) cut_blocks_to_canvas();
     if (leads) enter_block();
     if (canvas_.masked_count(blocks_[block_].begin, blocks_[block_].end) == 0 && edits_over) {
       ++block_;
@@ -143,15 +146,15 @@ class DiffusionSampler : public CanvasSampler {
   }
 
   std::vector<size_t> choose(std::span<const Candidate> candidates, int32_t step) const {
-    const double value = params_.select.value;
     const int share = step_in_block_ < schedule_.size() ? schedule_[step_in_block_] : 0;
-    switch (params_.select.kind) {
-      case SelectKind::kThreshold: return select_above(candidates, value);
-      case SelectKind::kFactor: return select_factor(candidates, value);
-      case SelectKind::kEntropyBound: return select_entropy_bound(candidates, value);
-      case SelectKind::kDynamic: return select_dynamic(candidates, value, share);
-      default: return select_drawn(candidates, share, params_.order_temperature, key(step, 0));
-    }
+    if (!params_.select.by_steps() || params_.select.kind == SelectKind::kDynamic)
+      return select_by(params_.select, candidates, share);
+    return select_drawn(candidates, share, params_.order_temperature, key(step, 0));
+  }
+
+  void cut_blocks_to_canvas() {
+    std::erase_if(blocks_, [&](const Block& block) { return block.begin >= canvas_.size(); });
+    blocks_.back().end = std::min(blocks_.back().end, canvas_.size());
   }
 
   // The schedule is made from the masks present when the block starts. A step that would commit nothing is left out: the model
@@ -184,10 +187,13 @@ class DiffusionSampler : public CanvasSampler {
 
 std::unique_ptr<Sampler> make_diffusion_sampler(Canvas canvas, const SamplingParams& params,
                                                 std::vector<int32_t> stop_ids) {
+  if (params.length.kind == LengthKind::kDaedal)
+    return make_daedal_sampler(std::move(canvas), params, std::move(stop_ids));
   if (params.remask.is_remdm() || params.select.kind == SelectKind::kAncestral)
     return make_ancestral_sampler(std::move(canvas), params, std::move(stop_ids));
   if (params.remask.kind == RemaskKind::kPathPlanning)
     return make_path_planning_sampler(std::move(canvas), params, std::move(stop_ids));
+  if (params.remask.kind == RemaskKind::kWino) return make_wino_sampler(std::move(canvas), params, std::move(stop_ids));
   return std::make_unique<DiffusionSampler>(std::move(canvas), params, std::move(stop_ids));
 }
 

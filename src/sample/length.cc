@@ -1,11 +1,42 @@
-// Fixed canvases, decoded as one block or block by block (spec 20 §1).
+// The words of --length, and canvases cut into blocks (spec 20 §1).
 #include "sample/length.h"
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
 
 #include "base/error.h"
 
 namespace pent {
+namespace {
+
+constexpr int kMost = 1 << 24;
+
+std::optional<int> parse_cells(std::string_view digits) {
+  int cells = 0;
+  const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), cells);
+  const bool whole = problem == std::errc() && end == digits.data() + digits.size();
+  return whole && cells >= 1 && cells <= kMost ? std::optional(cells) : std::nullopt;
+}
+
+}  // namespace
+
+LengthRule parse_length(std::string_view text) {
+  if (text == "auto") return {.kind = LengthKind::kDaedal, .initial = kDaedalInitial};
+  const size_t dots = text.find("..");
+  const auto least = parse_cells(text.substr(0, dots));
+  const auto most = dots == std::string_view::npos ? least : parse_cells(text.substr(dots + 2));
+  if (!least || !most || *least > *most)
+    throw error(ErrorKind::kInvalidArgument,
+                "--length is '{}'; expected auto, N or MIN..MAX with 1 <= MIN <= MAX <= {}", printable(text), kMost);
+  if (dots == std::string_view::npos) return {.most = *most};
+  return {.kind = LengthKind::kDaedal, .initial = *least, .most = *most};
+}
+
+std::string to_string(const LengthRule& rule) {
+  if (rule.kind == LengthKind::kFixed) return rule.most > 0 ? fmt::format("{}", rule.most) : "fixed";
+  return rule.most > 0 ? fmt::format("{}..{}", rule.initial, rule.most) : "auto";
+}
 
 std::vector<Block> cut_blocks(const Canvas& canvas, int block_length) {
   PENT_CHECK(block_length >= 1, "block length {}", block_length);

@@ -1,12 +1,32 @@
-// How the canvas is cut into blocks and the steps are shared between them (sampler part "length").
+// How long the canvas is, how it is cut into blocks, and how the steps are shared between them (sampler part "length").
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "sample/canvas.h"
 
 namespace pent {
+
+enum class LengthKind {
+  kFixed,   // the canvas as it is given
+  kDaedal,  // DAEDAL (arXiv:2508.00819): from `initial` cells on it grows, before and while it is decided
+};
+
+struct LengthRule {
+  LengthKind kind = LengthKind::kFixed;
+  int initial = 0;  // kDaedal: cells to begin with
+  int most = 0;     // cells at most; 0: --max-tokens says
+
+  bool operator==(const LengthRule&) const = default;
+};
+inline constexpr int kDaedalInitial = 64;  // the paper's
+
+// "auto" (DAEDAL from 64 cells), "N" (a fixed canvas) or "MIN..MAX" (DAEDAL between them). Throws kInvalidArgument naming --length.
+LengthRule parse_length(std::string_view text);
+std::string to_string(const LengthRule& rule);
 
 // Canvas cells [begin, end).
 struct Block {

@@ -10,8 +10,10 @@ namespace pent {
 
 // Invalid combinations are refused by resolve() (sample/preset.h) with the reason.
 struct GenerationOptions {
-  std::string preset;             // empty: the model's default
-  std::optional<int> max_tokens;  // the canvas for full-attention models; the budget for AR
+  std::string preset;                 // empty: the model's default
+  std::optional<int> max_tokens;      // the canvas for full-attention models; the budget for AR
+  std::optional<std::string> length;  // auto, N or MIN..MAX (sample/length.h)
+  bool trim_tail = false;             // take the cells behind a decided end token out of the canvas
   std::optional<int> block_length;
   std::optional<int> steps;            // a total
   std::optional<int> steps_per_block;  // not both
@@ -19,13 +21,15 @@ struct GenerationOptions {
   std::optional<std::string> select;        // which cells a step decides: NAME or NAME:VALUE (sample/select.h)
   std::optional<std::string> remask;        // which decided cells may change: NAME or NAME:VALUE (sample/revise.h)
   std::optional<double> order_temperature;  // 0: best score first; above: drawn by score
-  std::vector<std::string> logit_bias;      // TOKEN:BIAS
+  std::optional<double> cfg_scale;      // classifier-free guidance; 0: none; above: every forward computes two canvases
+  std::vector<std::string> logit_bias;  // TOKEN:BIAS
   std::optional<double> temperature, top_p;
   std::optional<double> min_p;
   std::optional<int> top_k;
   std::optional<double> repetition_penalty;  // 1: none
   std::optional<int> repetition_window;      // how far back (a canvas: either way) a token still counts as repeated
   std::optional<std::string> score;          // prob | entropy | margin | random
+  std::optional<std::string> score_of;       // model | draws
   std::optional<std::string> cache;          // none | prefix | dual | delayed | block | sub-block
   std::optional<int> max_nfe;
   std::optional<double> deadline_ms;

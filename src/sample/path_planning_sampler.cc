@@ -24,13 +24,14 @@ class PathPlanningSampler : public CanvasSampler {
     std::vector<int32_t> all(static_cast<size_t>(canvas_.size()));
     std::iota(all.begin(), all.end(), 0);
     plan_cells(sequence, step, all, free_, plan, request);
-    request_score(params_.score, request);
+    request_score(params_.score, params_.score_of, request);
   }
 
   std::vector<CellChange> apply(std::span<const RowStats> rows, int32_t step) override {
     PENT_CHECK(rows.size() == free_.size(), "{} rows for {} cells", rows.size(), free_.size());
     std::vector<double> scores;
-    for (size_t i = 0; i < rows.size(); ++i) scores.push_back(score(params_.score, rows[i], key(step, free_[i])));
+    for (size_t i = 0; i < rows.size(); ++i)
+      scores.push_back(score(params_.score, params_.score_of, rows[i], key(step, free_[i])));
     const std::vector<bool> masked =
         masked_by_path_planning(scores, static_cast<double>(step + 1) / static_cast<double>(params_.steps));
     std::vector<CellChange> changes;

@@ -1,8 +1,7 @@
-// The table of presets, and how options, preset and model become one set of parameters.
+// How options, preset and model become one set of parameters.
 #include "sample/preset.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 
@@ -13,138 +12,6 @@ namespace {
 
 // llama.cpp looks back over 64 tokens, transformers over all; paragraphs repeat each other farther apart than 64.
 constexpr int kRepetitionWindow = 128;
-
-constexpr std::array kPresets = {
-    Preset{.name = "llada",
-           .summary = "masked diffusion: the most confident cells are committed on a fixed schedule, block by block",
-           .source = "LLaDA (arXiv:2502.09992), low-confidence remasking; --score random for random remasking",
-           .diffusion = true,
-           .max_tokens = 128,
-           .block_length = 128,
-           .steps = 128},
-    Preset{.name = "fast-dllm",
-           .summary = "masked diffusion: every cell above a confidence threshold is committed at once, block by block",
-           .source = "Fast-dLLM (arXiv:2505.22618), confidence-aware parallel decoding with the prefix cache; --cache "
-                     "dual, none",
-           .diffusion = true,
-           .max_tokens = 256,
-           .block_length = 32,
-           .select = {SelectKind::kThreshold, 0.9},
-           .cache = CacheKind::kPrefix},
-    Preset{
-        .name = "dream",
-        .summary = "masked diffusion: the most certain cells of the whole canvas, as many as a time from 1 to 0 says",
-        .source = "Dream (arXiv:2508.15487), alg entropy as its authors call it; --order-temperature is alg_temp",
-        .diffusion = true,
-        .max_tokens = 512,
-        .select = {SelectKind::kTimeStep},
-        .score = ScoreKind::kEntropy,
-        .temperature = 0.2,
-        .top_p = 0.95},
-    Preset{.name = "rnd1",
-           .summary = "masked diffusion: the most certain cells of the whole canvas, as many in every step",
-           .source = "RND1's released generate(), which ranks by entropy",
-           .diffusion = true,
-           .max_tokens = 256,
-           .steps = 256,
-           .score = ScoreKind::kEntropy,
-           .temperature = 0.1},
-    Preset{.name = "eb",
-           .summary = "masked diffusion: as many cells at once as their entropies allow, the most certain first",
-           .source = "EB sampler (arXiv:2505.24857); the bound of 0.15 nats is SGLang's, the paper's are 0.001 to 1",
-           .diffusion = true,
-           .max_tokens = 128,
-           .block_length = 128,
-           .select = {SelectKind::kEntropyBound, 0.15},
-           .score = ScoreKind::kEntropy},
-    Preset{
-        .name = "llada2",
-        .summary = "masked diffusion: all cells above a threshold, or the step's share, in blocks of 32",
-        .source = "LLaDA2.0 (arXiv:2512.15745), defaults of its released generate(); finished blocks are cached: exact",
-        .diffusion = true,
-        .max_tokens = 2048,
-        .block_length = 32,
-        .steps_per_block = 32,
-        .select = {SelectKind::kDynamic, 0.95},
-        .cache = CacheKind::kBlock},
-    Preset{.name = "llada2.1",
-           .summary =
-               "masked diffusion: cells above a threshold, and decided ones of the block are edited until they settle",
-           .source =
-               "LLaDA2.1's quality mode: threshold 0.7, editing 0.5, at most 16 passes more; --remask none: no edits",
-           .diffusion = true,
-           .max_tokens = 2048,
-           .block_length = 32,
-           .select = {SelectKind::kThreshold, 0.7},
-           .remask = {RemaskKind::kEdit, 0.5},
-           .cache = CacheKind::kBlock},
-    Preset{.name = "mdlm",
-           .summary = "masked diffusion: each cell is decided at a time of its own, drawn before the model is asked",
-           .source = "MDLM (arXiv:2406.07524), ancestral sampler with its cache of unchanged steps",
-           .diffusion = true,
-           .max_tokens = 1024,
-           .steps = 128,
-           .select = {SelectKind::kAncestral},
-           .temperature = 1},
-    Preset{.name = "diffugpt",
-           .summary = "masked diffusion: MDLM's sampler in 64 steps, a little cooler",
-           .source = "DiffuGPT (arXiv:2410.17891), the values of its released inference script",
-           .diffusion = true,
-           .max_tokens = 256,
-           .steps = 64,
-           .select = {SelectKind::kAncestral},
-           .temperature = 0.95,
-           .top_p = 0.9},
-    Preset{.name = "diffullama",
-           .summary = "masked diffusion: the same, cooler still",
-           .source = "DiffuLLaMA (arXiv:2410.17891), the values of its released inference script",
-           .diffusion = true,
-           .max_tokens = 256,
-           .steps = 64,
-           .select = {SelectKind::kAncestral},
-           .temperature = 0.9,
-           .top_p = 0.9},
-    Preset{.name = "remdm",
-           .summary = "masked diffusion: MDLM's sampler, and decided cells are opened again with a small probability",
-           .source = "ReMDM (arXiv:2503.00307), cap schedule, eta 0.008, nucleus 0.9; --remask for its other schedules",
-           .diffusion = true,
-           .max_tokens = 1024,
-           .select = {SelectKind::kAncestral},
-           .remask = {RemaskKind::kCap, 0.008},
-           .temperature = 1,
-           .top_p = 0.9},
-    Preset{.name = "p2",
-           .summary = "masked diffusion: every step scores all cells anew, decided or not, and keeps the best",
-           .source = "P2 (arXiv:2502.03540), with Open-dCoder's settings",
-           .diffusion = true,
-           .max_tokens = 128,
-           .steps = 128,
-           .remask = {RemaskKind::kPathPlanning},
-           .temperature = 0.5,
-           .top_k = 200},
-    Preset{.name = "sdar",
-           .summary = "masked diffusion in the model's own blocks, left to right: every cell above a threshold at once",
-           .source = "SDAR (arXiv:2510.06303), low_confidence_dynamic; finished blocks are cached, which is exact",
-           .diffusion = true,
-           .max_tokens = 256,
-           .select = {SelectKind::kThreshold, 0.9},
-           .cache = CacheKind::kBlock,
-           .temperature = 1},
-    Preset{.name = "fast-dllm-v2",
-           .summary = "the same in sub-blocks of 8; a block's first token comes from the block before it",
-           .source = "Fast-dLLM v2 (arXiv:2509.26328); --cache sub-block for its approximate second cache",
-           .diffusion = true,
-           .max_tokens = 256,
-           .block_length = 8,
-           .select = {SelectKind::kThreshold, 0.9},
-           .cache = CacheKind::kBlock,
-           .top_p = 0.95},
-    Preset{.name = "ar",
-           .summary = "autoregressive: one token after the other; greedy, or temperature, top-k and top-p",
-           .source = "next-token sampling; nucleus: arXiv:1904.09751",
-           .diffusion = false,
-           .max_tokens = 512},
-};
 
 template <typename T>
 void check_range(const char* option, const std::optional<T>& value, T low, T high) {
@@ -160,6 +27,7 @@ void check_ranges(const GenerationOptions& options) {
   check_range("--steps-per-block", options.steps_per_block, 1, kMany);
   check_range("--threshold", options.threshold, 0.0, 1.0);
   check_range("--order-temperature", options.order_temperature, 0.0, 100.0);
+  check_range("--cfg-scale", options.cfg_scale, 0.0, 100.0);
   check_range("--temperature", options.temperature, 0.0, 100.0);
   check_range("--top-k", options.top_k, 0, kMany);
   check_range("--min-p", options.min_p, 0.0, 1.0);
@@ -182,7 +50,7 @@ const Preset& choose_preset(const GenerationOptions& options, const ModelSpec& s
   const Preset* preset = find_preset(name);
   if (preset == nullptr) {
     std::string known;
-    for (const Preset& each : kPresets) known += (known.empty() ? "" : ", ") + std::string(each.name);
+    for (const Preset& each : presets()) known += (known.empty() ? "" : ", ") + std::string(each.name);
     throw error(ErrorKind::kNotFound, "no preset '{}'; there are {}", name, known);
   }
   if (preset->diffusion && !spec.is_diffusion())
@@ -197,15 +65,39 @@ const Preset& choose_preset(const GenerationOptions& options, const ModelSpec& s
   return *preset;
 }
 
+// The canvas: --length over --max-tokens over the preset, whose length is lowered to what the context leaves.
+void resolve_length(const GenerationOptions& options, const Preset& preset, const ModelSpec& spec, int prompt_tokens,
+                    SamplingParams& params) {
+  params.length = options.length ? parse_length(*options.length) : preset.length;
+  if (params.length.most > 0 && options.max_tokens)
+    throw error(ErrorKind::kInvalidArgument, "--length {} and --max-tokens were both given; keep one", *options.length);
+  const int room = spec.max_positions - prompt_tokens;
+  params.max_tokens =
+      params.length.most > 0 ? params.length.most : options.max_tokens.value_or(std::min(preset.max_tokens, room));
+  if (room < 1 || params.max_tokens > room)
+    throw error(
+        ErrorKind::kInvalidArgument,
+        "the prompt has {} tokens and {} are to be written, but the model's context is {}; shorten the prompt{}",
+        prompt_tokens, std::max(params.max_tokens, 1), spec.max_positions,
+        room < 1 ? "" : fmt::format(" or use --max-tokens {}", room));
+  params.length.initial = std::min(params.length.initial, params.max_tokens);
+  params.length.most = params.max_tokens;
+  params.trim_tail = options.trim_tail;
+}
+
 void refuse_for_ar(const GenerationOptions& options) {
   const std::pair<const char*, bool> diffusion_only[] = {{"--block-length", options.block_length.has_value()},
+                                                         {"--length", options.length.has_value()},
+                                                         {"--trim-tail", options.trim_tail},
                                                          {"--steps", options.steps.has_value()},
                                                          {"--steps-per-block", options.steps_per_block.has_value()},
                                                          {"--threshold", options.threshold.has_value()},
                                                          {"--select", options.select.has_value()},
                                                          {"--remask", options.remask.has_value()},
                                                          {"--order-temperature", options.order_temperature.has_value()},
+                                                         {"--cfg-scale", options.cfg_scale.has_value()},
                                                          {"--score", options.score.has_value()},
+                                                         {"--score-of", options.score_of.has_value()},
                                                          {"--cache", options.cache.has_value()}};
   for (const auto& [option, given] : diffusion_only)
     if (given)
@@ -263,6 +155,14 @@ ScoreKind choose_score(const GenerationOptions& options, const Preset& preset, S
       to_string(score));
 }
 
+ScoreOf choose_score_of(const GenerationOptions& options, const Preset& preset, float temperature) {
+  const auto of = options.score_of ? parse_score_of(*options.score_of) : std::optional(preset.score_of);
+  if (!of)
+    throw error(ErrorKind::kInvalidArgument, "--score-of is '{}'; expected model or draws",
+                printable(*options.score_of));
+  return temperature > 0 ? *of : ScoreOf::kModel;
+}
+
 // ReMDM, P2 and MDLM look at the whole canvas in every step.
 void resolve_whole_canvas(const GenerationOptions& options, const ModelSpec& spec, SamplingParams& params) {
   if (params.remask.is_remdm() && params.select.kind != SelectKind::kAncestral) {
@@ -309,6 +209,25 @@ void resolve_whole_canvas(const GenerationOptions& options, const ModelSpec& spe
   params.block_length = params.max_tokens;
 }
 
+// WINO decides by a threshold and computes the canvas and the block's shadow in every forward.
+void resolve_wino(const GenerationOptions& options, const Preset& preset, const ModelSpec& spec,
+                  SamplingParams& params) {
+  if (params.remask.kind != RemaskKind::kWino) return;
+  const auto refuse = [](const std::string& what) {
+    throw error(ErrorKind::kInvalidArgument, "--remask wino cannot be combined with {}", what);
+  };
+  if (spec.attention == AttentionKind::kBlockCausal || spec.shift)
+    refuse(fmt::format("this model ({}): it needs full attention and logits that are not shifted", spec.family));
+  if (params.select.kind != SelectKind::kThreshold) {
+    if (options.select) refuse(fmt::format("--select {}; use threshold:P", to_string(params.select)));
+    params.select = find_preset("wino")->select;
+  }
+  if (options.cache && params.cache != CacheKind::kNone) refuse("--cache: it computes the whole canvas every time");
+  params.cache = CacheKind::kNone;
+  if (!options.block_length && preset.remask.kind != RemaskKind::kWino)
+    params.block_length = std::min(find_preset("wino")->block_length, params.max_tokens);
+}
+
 // What attention makes of blocks and caches.
 void resolve_blocks(const GenerationOptions& options, const Preset& preset, const ModelSpec& spec,
                     SamplingParams& params) {
@@ -335,6 +254,26 @@ void resolve_blocks(const GenerationOptions& options, const Preset& preset, cons
                 params.block_length, spec.block_size);
 }
 
+// A canvas whose cells come and go needs a decoder that decides one window of it after the other, for good.
+void refuse_what_cannot_change_length(const ModelSpec& spec, const SamplingParams& params) {
+  const bool grows = params.length.kind == LengthKind::kDaedal;
+  if (!grows && !params.trim_tail) return;
+  const std::string what = grows ? fmt::format("a canvas that grows ({})", to_string(params.length)) : "--trim-tail";
+  const auto refuse = [&](const std::string& why) {
+    throw error(ErrorKind::kInvalidArgument, "{} cannot be combined with {}; {}", what, why,
+                grows ? "use --length N" : "leave it out");
+  };
+  if (spec.attention == AttentionKind::kBlockCausal)
+    refuse(fmt::format("this model ({}), which writes block after block until its end token", spec.family));
+  if (params.select.kind == SelectKind::kAncestral)
+    refuse("ancestral selection, which goes over a canvas of fixed length");
+  if (params.remask.kind != RemaskKind::kNone)
+    refuse(fmt::format("--remask {}, which changes cells again", to_string(params.remask)));
+  if (grows && (params.select.kind == SelectKind::kCosine || params.select.kind == SelectKind::kTimeStep))
+    refuse(fmt::format("--select {}, whose schedule needs to know the length", to_string(params.select)));
+  if (grows && spec.stop_ids.empty()) refuse(fmt::format("this model ({}), which has no end token", spec.family));
+}
+
 void resolve_parts(const GenerationOptions& options, const Preset& preset, const ModelSpec& spec,
                    SamplingParams& params) {
   if (options.steps && options.steps_per_block)
@@ -350,8 +289,11 @@ void resolve_parts(const GenerationOptions& options, const Preset& preset, const
   }
   resolve_blocks(options, preset, spec, params);
   resolve_whole_canvas(options, spec, params);
+  resolve_wino(options, preset, spec, params);
+  refuse_what_cannot_change_length(spec, params);
   refuse_steps_without_meaning(options, preset, params.select);
   params.score = choose_score(options, preset, params.select.kind);
+  params.score_of = choose_score_of(options, preset, params.temperature);
   params.order_temperature = options.order_temperature.value_or(0);
   const bool drawn = params.select.kind == SelectKind::kLinear || params.select.kind == SelectKind::kCosine ||
                      params.select.kind == SelectKind::kTimeStep;
@@ -388,28 +330,12 @@ std::vector<TokenBias> parse_biases(const GenerationOptions& options, const Mode
 
 }  // namespace
 
-std::span<const Preset> presets() { return kPresets; }
-
-const Preset* find_preset(std::string_view name) {
-  const auto found =
-      std::find_if(kPresets.begin(), kPresets.end(), [&](const Preset& each) { return each.name == name; });
-  return found == kPresets.end() ? nullptr : &*found;
-}
-
 SamplingParams resolve(const GenerationOptions& options, const ModelSpec& spec, int prompt_tokens) {
   check_ranges(options);
   const Preset& preset = choose_preset(options, spec);
-  const int room = spec.max_positions - prompt_tokens;
-  const int max_tokens = options.max_tokens.value_or(std::min(preset.max_tokens, room));
-  if (room < 1 || max_tokens > room)
-    throw error(
-        ErrorKind::kInvalidArgument,
-        "the prompt has {} tokens and {} are to be written, but the model's context is {}; shorten the prompt{}",
-        prompt_tokens, std::max(max_tokens, 1), spec.max_positions,
-        room < 1 ? "" : fmt::format(" or use --max-tokens {}", room));
   SamplingParams params{.preset = std::string(preset.name),
                         .diffusion = preset.diffusion,
-                        .max_tokens = max_tokens,
+                        .cfg_scale = static_cast<float>(options.cfg_scale.value_or(0)),
                         .logit_bias = parse_biases(options, spec),
                         .cache = preset.cache,
                         .temperature = static_cast<float>(options.temperature.value_or(preset.temperature)),
@@ -422,6 +348,7 @@ SamplingParams resolve(const GenerationOptions& options, const ModelSpec& spec, 
                         .deadline_ms = options.deadline_ms,
                         .seed = options.seed,
                         .n_index = options.n_index};
+  resolve_length(options, preset, spec, prompt_tokens, params);
   if (options.best_of > 1 && params.temperature == 0)
     throw error(ErrorKind::kInvalidArgument,
                 "--best-of {} with --temperature 0 would write the same text {} times; give a temperature above 0",

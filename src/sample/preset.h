@@ -10,6 +10,7 @@
 #include "model/spec.h"
 #include "sample/cache.h"
 #include "sample/constraint/cell_filter.h"
+#include "sample/length.h"
 #include "sample/options.h"
 #include "sample/revise.h"
 #include "sample/score.h"
@@ -23,12 +24,14 @@ struct Preset {
   std::string_view source;   // where method and defaults are from
   bool diffusion = false;    // for masked diffusion models; else for autoregressive ones
   int max_tokens = 0;
+  LengthRule length;        // .most: max_tokens
   int block_length = 0;     // 0: AR, or the model's block, or the whole canvas as one
   int steps = 0;            // a total over all blocks; 0 where steps have a meaning: as many as there are cells
   int steps_per_block = 0;  // instead of a total, if not 0
   SelectRule select;
   RemaskRule remask;
   ScoreKind score = ScoreKind::kProbability;
+  ScoreOf score_of = ScoreOf::kModel;
   CacheKind cache = CacheKind::kNone;
   double temperature = 0;
   double top_p = 1;
@@ -41,7 +44,9 @@ const Preset* find_preset(std::string_view name);  // nullptr if there is none o
 struct SamplingParams {
   std::string preset;
   bool diffusion = false;
-  int max_tokens = 0;               // canvas (diffusion) or budget (AR)
+  int max_tokens = 0;  // canvas (diffusion; at most, if it grows) or budget (AR)
+  LengthRule length;   // kDaedal: .initial <= max_tokens
+  bool trim_tail = false;
   int block_length = 0;             // 1 … max_tokens
   int steps = 0;                    // a total, shared over the blocks …
   int steps_per_block = 0;          // … or the same for each block, if not 0
@@ -49,8 +54,10 @@ struct SamplingParams {
   SelectRule select;
   RemaskRule remask;
   double order_temperature = 0;  // Dream's alg_temp
+  float cfg_scale = 0;           // 0: no guidance
   std::vector<TokenBias> logit_bias;
   ScoreKind score = ScoreKind::kProbability;
+  ScoreOf score_of = ScoreOf::kModel;  // kModel with temperature 0
   CacheKind cache = CacheKind::kNone;
   bool shift = false;       // the model's: logits of row i - 1 decide cell i
   int padding = 0;          // last cells of the canvas that only fill the model's block: not part of the answer

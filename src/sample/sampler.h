@@ -30,8 +30,10 @@ class Sampler {
   // Appends its rows to the plan, its head rows to plan.head_rows and their keys to request.keys. `step`: forwards of this
   // generation so far; it goes into the keys.
   virtual void plan(int32_t sequence, int32_t step, PassPlan& plan, HeadRequest& request) const = 0;
-  // `rows`: the answers for the head rows of plan(), in order.
+  // `rows`: the answers for the head rows of plan(), in order. The changes count cells after the splices of splices().
   virtual std::vector<CellChange> apply(std::span<const RowStats> rows, int32_t step) = 0;
+  // How the last apply() moved cells.
+  virtual std::span<const Splice> splices() const { return {}; }
 
   // What is written as far as it is final: from the first generated cell to the first undecided cell or stop token.
   virtual std::vector<int32_t> completion() const = 0;
@@ -39,7 +41,8 @@ class Sampler {
   virtual std::string finish_reason() const = 0;
 };
 
-// A canvas with masked cells: what select and remask of the parameters say. Empty stop_ids: nothing ends it early. Throws
+// A canvas with masked cells: what length, select and remask of the parameters say; one that grows begins with
+// params.length.initial masked cells. Empty stop_ids: nothing ends it early. Throws
 // kInvalidArgument when the logits are shifted and the first cell is masked: nothing decides it.
 std::unique_ptr<Sampler> make_diffusion_sampler(Canvas canvas, const SamplingParams& params,
                                                 std::vector<int32_t> stop_ids);

@@ -18,13 +18,27 @@ enum class ScoreKind {
 std::string_view to_string(ScoreKind kind);  // "prob", "entropy", "margin", "random"
 std::optional<ScoreKind> parse_score(std::string_view name);
 
+// Which probabilities a score is made of.
+enum class ScoreOf {
+  kModel,  // the model's own, as LLaDA's
+  kDraws,  // those of the distribution drawn from: Dream's, RND1's, SDAR's, LLaDA2's, P2's. With temperature 0: the model's own
+};
+std::string_view to_string(ScoreOf of);  // "model", "draws"
+std::optional<ScoreOf> parse_score_of(std::string_view name);
+
 // What the head must answer for this score.
-void request_score(ScoreKind kind, HeadRequest& request);
+void request_score(ScoreKind kind, ScoreOf of, HeadRequest& request);
 
 // Probability of the drawn token under the untempered distribution (spec 20 §0.4).
 float confidence(const RowStats& row);
 
+// Of the drawn token; `of` is kDraws only if the head was asked so and drew.
+double probability(ScoreOf of, const RowStats& row);
+
+// Of the target that the head was asked for.
+double target_probability(const RowStats& row);
+
 // Higher is better. `key` names step and cell; random scores draw from it with purpose kOrder.
-double score(ScoreKind kind, const RowStats& row, DrawKey key);
+double score(ScoreKind kind, ScoreOf of, const RowStats& row, DrawKey key);
 
 }  // namespace pent

@@ -94,6 +94,16 @@ std::vector<size_t> select_dynamic(std::span<const Candidate> candidates, double
   return above >= std::max(count, 1) ? select_above(candidates, threshold) : select_top(candidates, count);
 }
 
+std::vector<size_t> select_by(const SelectRule& rule, std::span<const Candidate> candidates, int count) {
+  switch (rule.kind) {
+    case SelectKind::kThreshold: return select_above(candidates, rule.value);
+    case SelectKind::kFactor: return select_factor(candidates, rule.value);
+    case SelectKind::kEntropyBound: return select_entropy_bound(candidates, rule.value);
+    case SelectKind::kDynamic: return select_dynamic(candidates, rule.value, count);
+    default: PENT_CHECK(false, "selection {} needs a schedule", to_string(rule.kind));
+  }
+}
+
 std::vector<size_t> select_drawn(std::span<const Candidate> candidates, int count, double temperature, DrawKey key) {
   if (temperature == 0) return select_top(candidates, count);
   std::vector<Candidate> noisy(candidates.begin(), candidates.end());

@@ -62,6 +62,8 @@ std::vector<size_t> select_factor(std::span<const Candidate> candidates, double 
 std::vector<size_t> select_entropy_bound(std::span<const Candidate> candidates, double bound);
 // All above the threshold if they are at least `count`, else the best `count`.
 std::vector<size_t> select_dynamic(std::span<const Candidate> candidates, double threshold, int count);
+// What the rules say that need no schedule: kThreshold, kFactor, kEntropyBound; and kDynamic with a share of `count`.
+std::vector<size_t> select_by(const SelectRule& rule, std::span<const Candidate> candidates, int count);
 // `count` drawn without replacement from softmax(score / temperature), as the largest of score/temperature - ln(-ln u) with u
 // the order draw of the cell (`key` names step; Gumbel's trick, Kool et al. 2019). temperature 0: select_top.
 std::vector<size_t> select_drawn(std::span<const Candidate> candidates, int count, double temperature, DrawKey key);

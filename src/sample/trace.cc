@@ -1,12 +1,11 @@
 // Painting a canvas from the events of its generation.
 #include "sample/trace.h"
 
-#include "base/error.h"
-
 namespace pent {
 
 void paint(std::vector<Cell>& cells, const TraceEvent& event) {
   if (event.kind == TraceEvent::Kind::kBegin) cells.clear();
+  move_cells(cells, event);
   for (const CellChange& change : event.changes) {
     PENT_CHECK(change.cell >= 0 && static_cast<size_t>(change.cell) <= cells.size(), "cell {} of {}", change.cell,
                cells.size());

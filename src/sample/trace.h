@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "sample/canvas.h"
 
 namespace pent {
@@ -18,6 +19,13 @@ struct CellChange {
   CellState state = CellState::kMasked;
 };
 
+// How cells moved: those of [cell, cell + removed) went, then `inserted` masked ones came before what stood behind them.
+struct Splice {
+  int32_t cell = 0;
+  int32_t removed = 0;
+  int32_t inserted = 0;
+};
+
 struct TraceEvent {
   enum class Kind { kBegin, kStep, kEnd };
   Kind kind = Kind::kStep;
@@ -26,14 +34,28 @@ struct TraceEvent {
   int32_t step = 0;                        // denoising steps done
   int32_t nfe = 0;                         // forwards done
   int32_t block_begin = 0, block_end = 0;  // the active block, canvas cells
-  std::vector<CellChange> changes;         // kBegin: every cell; kStep: what changed
-  std::string finish_reason;               // kEnd
+  std::vector<CellChange> changes;         // kBegin: every cell; kStep: what changed, inserted cells included
+  std::vector<Splice> splices;  // kStep: one after the other, before the changes, whose cells count after them
+  std::string finish_reason;    // kEnd
 };
 
 using TraceSink = std::function<void(const TraceEvent&)>;
 
-// The picture so far: kBegin lays the cells down, kStep changes them or appends one behind the last (AR). The cells of a
-// canvas after all events of its generation are the final canvas. PENT_CHECK: every change is of a cell or the one behind.
+// Moves anything that is kept for each cell as the event moves cells; what is new is value-initialised. PENT_CHECK: a splice
+// is of cells that are there.
+template <typename PerCell>
+void move_cells(std::vector<PerCell>& cells, const TraceEvent& event) {
+  for (const Splice& splice : event.splices) {
+    PENT_CHECK(splice.cell >= 0 && splice.removed >= 0 && splice.inserted >= 0 &&
+                   splice.cell + int64_t{splice.removed} <= static_cast<int64_t>(cells.size()),
+               "splice at {} of {}", splice.cell, cells.size());
+    const auto at = cells.erase(cells.begin() + splice.cell, cells.begin() + splice.cell + splice.removed);
+    cells.insert(at, static_cast<size_t>(splice.inserted), PerCell{});
+  }
+}
+
+// The picture so far: kBegin lays the cells down, kStep moves and changes them or appends one behind the last (AR). The cells
+// of a canvas after all events of its generation are the final canvas. PENT_CHECK: every change is of a cell or the one behind.
 void paint(std::vector<Cell>& cells, const TraceEvent& event);
 
 }  // namespace pent

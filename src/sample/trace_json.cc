@@ -1,6 +1,7 @@
-// Writing and reading traces (schema 1). What is read is untrusted: every field is checked before it can be painted.
+// Writing and reading traces (schema 2). What is read is untrusted: every field is checked before it can be painted.
 #include "sample/trace_json.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -13,7 +14,7 @@
 namespace pent {
 namespace {
 
-constexpr int kSchema = 1;
+constexpr int kSchema = 2, kFirstSchema = 1;
 constexpr std::array kStates = {CellState::kFixed, CellState::kMasked, CellState::kNoisy, CellState::kSoft,
                                 CellState::kCommitted};
 
@@ -61,6 +62,8 @@ Json event_to_json(const TraceEvent& event, const TraceHeader& header,
   } else {
     line["block"] = {event.block_begin, event.block_end};
     line["cells"] = cells_to_json(event.changes, token_bytes);
+    for (const Splice& splice : event.splices)
+      line["splices"].push_back({splice.cell, splice.removed, splice.inserted});
   }
   return line;
 }
@@ -112,8 +115,9 @@ class TraceReader {
 
   void read_header(const Json& line, const std::string& kind) {
     if (kind != "begin") fail("a trace starts with a begin line, not with '{}'", kind);
-    if (const int64_t schema = get_required_int(line, "schema", where_); schema != kSchema)
-      throw error(ErrorKind::kUnsupported, "{}: trace schema {}; this build reads schema {}", where_, schema, kSchema);
+    if (const int64_t schema = get_required_int(line, "schema", where_); schema < kFirstSchema || schema > kSchema)
+      throw error(ErrorKind::kUnsupported, "{}: trace schema {}; this build reads schemas {} to {}", where_, schema,
+                  kFirstSchema, kSchema);
     trace_.header.model = get_required_string(line, "model", where_);
     trace_.header.preset = get_required_string(line, "preset", where_);
     const int64_t seed = get_required_int(line, "seed", where_);
@@ -143,9 +147,31 @@ class TraceReader {
     const auto cells = line.find("cells");
     if (cells == line.end() || !cells->is_array()) fail("\"cells\" is missing; expected an array");
     int32_t& size = cells_of(event);
+    if (event.kind == TraceEvent::Kind::kStep) read_splices(line, event, size);
     for (const Json& cell : *cells) {
       event.changes.push_back(read_cell(cell, event.kind == TraceEvent::Kind::kBegin ? size : 0, size));
       if (event.changes.back().cell == size) ++size;
+    }
+  }
+
+  void read_splices(const Json& line, TraceEvent& event, int32_t& size) {
+    const auto splices = line.find("splices");
+    if (splices == line.end()) return;
+    const auto is_splice = [](const Json& splice) {
+      return splice.is_array() && splice.size() == 3 &&
+             std::all_of(splice.begin(), splice.end(), [](const Json& n) { return n.is_number_integer(); });
+    };
+    if (!splices->is_array() || !std::all_of(splices->begin(), splices->end(), is_splice))
+      fail("\"splices\" is not an array of [cell, removed, inserted]");
+    for (const Json& splice : *splices) {
+      const auto cell = splice[0].get<int64_t>(), removed = splice[1].get<int64_t>(),
+                 inserted = splice[2].get<int64_t>();
+      if (cell < 0 || cell > size || removed < 0 || removed > size - cell || inserted < 0 ||
+          inserted > kMany - (size - removed))
+        fail("splice [{}, {}, {}] does not fit a canvas of {} cells", cell, removed, inserted, size);
+      size += static_cast<int32_t>(inserted - removed);
+      event.splices.push_back(
+          {static_cast<int32_t>(cell), static_cast<int32_t>(removed), static_cast<int32_t>(inserted)});
     }
   }
 

@@ -25,6 +25,8 @@ class TorchDenoiser : public Denoiser {
 
   void forward(const PassPlan& plan, const HeadRequest& request, PassResult& result) override {
     check_head_request(request, plan.head_rows.size(), spec_.vocab_size);
+    if (!plan.twin_rows.empty())
+      throw error(ErrorKind::kUnsupported, "the torch backend: guidance is executed by the native one only");
     torch::NoGradGuard no_grad;
     result.rows.assign(plan.head_rows.size(), {});
     result.logits.clear();

@@ -28,27 +28,35 @@ def uniform(*args, **kwargs):
     return min((k + 0.5) * 2.0**-53, 1 - 2.0**-53)
 
 
-def draw(logits, u, temperature, top_k=0, top_p=1.0):
-    """The token drawn from a row of logits, and how far u is from choosing another (relative to the total mass).
-    softmax(logits / temperature), the top_k largest, of these the smallest set whose mass reaches top_p (ties: lower
-    id first); inverse of the cumulative sum in ascending id order."""
+def kept_weights(logits, temperature, top_k=0, top_p=1.0):
+    """Token -> weight of softmax(logits / temperature), of it the top_k largest, of these the smallest set whose mass reaches
+    top_p (ties: lower id first); and how far the border is from another token, relative to the mass."""
     z = logits.astype(numpy.float64) / temperature
     weight = numpy.exp(z - z.max())
-    order = sorted(range(len(z)), key=lambda v: (-z[v], v))
+    order = numpy.lexsort((numpy.arange(len(z)), -z)).tolist()
     if top_k > 0:
         order = order[:top_k]
-    goal, mass, kept = top_p * sum(weight[v] for v in order), 0.0, []
-    cut_margin = math.inf
+    if top_p >= 1:
+        return {v: float(weight[v]) for v in order}, math.inf
+    goal, mass, kept, margin = top_p * sum(weight[v] for v in order), 0.0, {}, math.inf
     for v in order:
-        if kept and top_p < 1:
-            cut_margin = min(cut_margin, abs(mass - goal) / goal)
+        if kept:
+            margin = min(margin, abs(mass - goal) / goal)
             if mass >= goal:
                 break
-        kept.append(v)
+        kept[v] = float(weight[v])
         mass += weight[v]
+    return kept, margin
+
+
+def draw(logits, u, temperature, top_k=0, top_p=1.0):
+    """The token drawn from a row of logits, and how far u is from choosing another (relative to the total mass): inverse of the
+    cumulative sum of kept_weights in ascending id order."""
+    kept, cut_margin = kept_weights(logits, temperature, top_k, top_p)
+    mass = sum(kept.values())
     threshold, running = u * mass, 0.0
     for v in sorted(kept):
-        below, running = running, running + weight[v]
+        below, running = running, running + kept[v]
         if running > threshold:
             return v, min(cut_margin, (running - threshold) / mass, (threshold - below) / mass if below else math.inf)
     return max(kept), 0.0

@@ -43,6 +43,11 @@ class FakeDenoiser : public Denoiser {
       const uint32_t index = plan.head_rows[head];
       PENT_CHECK(head == 0 || plan.head_rows[head - 1] < index);
       std::vector<float> logits = logits_(seen(plan, index), plan.rows[index].position);
+      if (!plan.twin_rows.empty()) {
+        const uint32_t twin = plan.twin_rows.at(head);
+        const std::vector<float> free = logits_(seen(plan, twin), plan.rows[twin].position);
+        for (size_t v = 0; v < logits.size(); ++v) logits[v] = free[v] + (1 + request.guidance) * (logits[v] - free[v]);
+      }
       for (const TokenBias& bias : request.biases) logits.at(static_cast<size_t>(bias.token)) += bias.bias;
       if (!request.allowed.empty() && request.allowed.at(head) != nullptr)
         for (int32_t token = 0; token < static_cast<int32_t>(logits.size()); ++token)
@@ -93,7 +98,7 @@ class FakeDenoiser : public Denoiser {
       if (std::isfinite(z)) row.entropy -= static_cast<float>(std::exp(z - row.log_sum_exp) * (z - row.log_sum_exp));
     for (int i = 0; i < request.top; ++i)
       row.top.push_back({order[static_cast<size_t>(i)], static_cast<float>(logit(order[static_cast<size_t>(i)]))});
-    if (request.temperature > 0) row.drawn = draw(order, logit, row.max_logit, request, head);
+    if (request.temperature > 0) draw(order, logit, request, head, row);
     row.drawn_logit = logits[static_cast<size_t>(row.drawn)];
     if (!request.targets.empty() && request.targets[head] >= 0)
       row.target_logit = logits.at(static_cast<size_t>(request.targets[head]));
@@ -101,24 +106,31 @@ class FakeDenoiser : public Denoiser {
   }
 
   template <typename LogitOf>
-  static int32_t draw(std::vector<int32_t> order, const LogitOf& logit, double max_logit, const HeadRequest& request,
-                      size_t head) {
-    std::erase_if(order, [&](int32_t token) {
-      return std::exp((logit(token) - max_logit) / request.temperature) < request.min_p;
-    });
+  static void draw(std::vector<int32_t> order, const LogitOf& logit, const HeadRequest& request, size_t head,
+                   RowStats& row) {
+    const auto mass = [&](int32_t token) { return std::exp((logit(token) - row.max_logit) / request.temperature); };
+    std::erase_if(order, [&](int32_t token) { return mass(token) < request.min_p; });
     if (request.top_k > 0) order.resize(std::min(order.size(), static_cast<size_t>(request.top_k)));
-    const auto mass = [&](int32_t token) { return std::exp((logit(token) - max_logit) / request.temperature); };
     double total = 0, kept = 0;
     for (const int32_t token : order) total += mass(token);
     size_t count = 0;
     while (count < order.size() && (count == 0 || kept < request.top_p * total)) kept += mass(order[count++]);
     order.resize(count);
+    if (request.drawn_from) {
+      row.drawn_from.margin = static_cast<float>((mass(order[0]) - (count > 1 ? mass(order[1]) : 0)) / kept);
+      for (const int32_t token : order)
+        if (const double p = mass(token) / kept; p > 0) row.drawn_from.entropy -= static_cast<float>(p * std::log(p));
+    }
     std::sort(order.begin(), order.end());
     const double u = draw_uniform(request.keys.at(head));
     double cumulative = 0;
+    row.drawn = order.back();
     for (const int32_t token : order)
-      if ((cumulative += mass(token)) > u * kept) return token;
-    return order.back();
+      if ((cumulative += mass(token)) > u * kept) {
+        row.drawn = token;
+        break;
+      }
+    row.drawn_from.probability = static_cast<float>(mass(row.drawn) / kept);
   }
 
   ModelSpec spec_;

@@ -19,6 +19,18 @@ TEST(Fill, LiteralsStayAndHolesGetExactlyTheirTokens) {
   EXPECT_EQ(filling.generation.nfe, 5);
 }
 
+TEST(Fill, EveryPresetFillsHolesOfTheLengthTheyHave) {
+  for (const Preset& preset : presets()) {
+    if (!preset.diffusion) continue;
+    Model model = fake_model(fake_diffusion_spec());
+    const Filling filling = fill(model, "ab [[3]] c[[2]]", {.preset = std::string(preset.name)});
+    ASSERT_EQ(filling.holes.size(), 2u) << preset.name;
+    EXPECT_EQ(filling.holes[0].tokens, 3) << preset.name;
+    EXPECT_EQ(filling.holes[1].tokens, 2) << preset.name;
+    EXPECT_EQ(filling.generation.written.size(), 5u) << preset.name;
+  }
+}
+
 TEST(Fill, SpecialTokensAreBannedInHoles) {
   // The model wants to end (0), to start (8), to pad (12) and to mask (15).
   Model model = fake_model(fake_diffusion_spec(), writes({0, 8, 12, 15}));

@@ -24,6 +24,27 @@ TEST(Generate, DiffusionAnswerIsTheTextBeforeTheFirstStopToken) {
   EXPECT_EQ(result.preset, "llada");
 }
 
+TEST(Generate, SaysWhatItCostAndWhichStepWroteEachToken) {
+  Model model = fake_model(fake_diffusion_spec(), writes({9, 1, 2, 4, 3, 0, 1, 1}));
+  const Generation result = generate(model, {1}, {.max_tokens = 7, .block_length = 1});
+  EXPECT_EQ(result.nfe, 5);
+  EXPECT_EQ(result.rows, 5 * 8);
+  EXPECT_EQ(result.canvas_cells, 7);
+  ASSERT_EQ(result.written.size(), 4u);
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(result.written[static_cast<size_t>(i)].token, result.token_ids[static_cast<size_t>(i)]);
+    EXPECT_EQ(result.written[static_cast<size_t>(i)].step, i);
+    EXPECT_GT(result.written[static_cast<size_t>(i)].confidence, 0.5f);
+  }
+}
+
+TEST(Generate, AConstraintNeedsACanvasOfFixedLength) {
+  Model model = fake_model(fake_diffusion_spec());
+  EXPECT_ERROR(generate(model, {1}, {.preset = "daedal", .regex = "a+"}), kInvalidArgument,
+               "a constraint is for a canvas of fixed length; use --length N");
+  EXPECT_EQ(generate(model, {1}, {.length = "5", .regex = "a{5}"}).text, "aaaaa");
+}
+
 TEST(Generate, ArAnswerIsTheTextBeforeTheFirstStopToken) {
   Model model = fake_model(fake_ar_spec(), writes({1, 2, 4, 0}));
   const Generation result = generate(model, {1}, {});

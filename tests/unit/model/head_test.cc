@@ -119,6 +119,30 @@ TEST(Head, TopKAndTopPCutTheDistribution) {
   EXPECT_EQ(frequencies({0, 3, 1}, request).size(), 1u);
 }
 
+TEST(Head, SaysWhatItDrewFrom) {
+  // Tempered by a half the logits are 0, 2 ln 2, 2 ln 4: weights 1, 4, 16, of which top_k keeps 4 and 16.
+  const std::vector<float> logits = {0, static_cast<float>(std::log(2.0)), static_cast<float>(std::log(4.0))};
+  HeadRequest request;
+  request.drawn_from = true;
+  request.temperature = 0.5f;
+  request.keys = {{.seed = 1}};
+  for (const int top_k : {2, 0}) {
+    request.top_k = top_k;
+    const double total = top_k == 2 ? 20 : 21;
+    for (request.keys[0].seed = 0; request.keys[0].seed < 20; ++request.keys[0].seed) {
+      const RowStats stats = reduce(logits, request);
+      EXPECT_NEAR(stats.drawn_from.probability, std::pow(4.0, stats.drawn) / total, 1e-6);
+      EXPECT_NEAR(stats.drawn_from.margin, 12 / total, 1e-6);
+      double entropy = 0;
+      for (int v = top_k == 2 ? 1 : 0; v < 3; ++v) {
+        const double p = std::pow(4.0, v) / total;
+        entropy -= p * std::log(p);
+      }
+      EXPECT_NEAR(stats.drawn_from.entropy, entropy, 1e-6);
+    }
+  }
+}
+
 TEST(Head, MinPKeepsWhatIsProbableEnough) {
   HeadRequest request;
   request.temperature = 1;

@@ -263,6 +263,37 @@ TEST_P(NativeForward, OnlyHeadRowsAreAnswered) {
   EXPECT_EQ(result.rows[1].max_logit, *std::max_element(everything.begin() + 11 * 101, everything.begin() + 12 * 101));
 }
 
+TEST_P(NativeForward, GuidanceMixesTheLogitsOfTwins) {
+  const auto denoiser = load_native(files_, pool_, {.precise = true});
+  const auto tokens = some_tokens(12), others = some_tokens(12, 3);
+  const auto guided = full_logits(*denoiser, tokens), free = full_logits(*denoiser, others);
+  OpenSequence first(*denoiser, 12), second(*denoiser, 12);
+  PassPlan plan;
+  for (const auto& [sequence, text] : {std::pair(&first, tokens), std::pair(&second, others)}) {
+    if (denoiser->spec().attention == AttentionKind::kFull)
+      plan.add_full(sequence->handle(), text);
+    else
+      plan.add_causal(sequence->handle(), text);
+  }
+  plan.head_rows = {2, 7};
+  plan.twin_rows = {12 + 2, 12 + 7};
+  HeadRequest request;
+  request.full_logits = true;
+  request.guidance = 1.5f;
+  PassResult result;
+  denoiser->forward(plan, request, result);
+  ASSERT_EQ(result.logits.size(), 2u * 101);
+  for (size_t head = 0; head < 2; ++head)
+    for (size_t v = 0; v < 101; ++v) {
+      const size_t at = plan.head_rows[head] * 101 + v;
+      EXPECT_NEAR(result.logits[head * 101 + v], free[at] + 2.5f * (guided[at] - free[at]), 1e-4);
+    }
+  plan.twin_rows = {14};
+  EXPECT_THROW(denoiser->forward(plan, request, result), Error);
+  plan.twin_rows = {14, 24};
+  EXPECT_THROW(denoiser->forward(plan, request, result), Error);
+}
+
 // The last layer computes what is asked for only, but a later pass may look at any row.
 TEST_P(NativeForward, RowsNobodyAskedAboutLeaveTheirKeysAndValues) {
   const auto tokens = some_tokens(20);

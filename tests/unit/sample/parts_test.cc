@@ -26,32 +26,48 @@ RowStats hand_made_row() {
 TEST(Score, ConfidenceIsTheUntemperedProbabilityOfTheDrawnToken) {
   const double sum = 1 + std::exp(1.0) + std::exp(3.0);
   EXPECT_NEAR(confidence(hand_made_row()), std::exp(1.0) / sum, 1e-6);
-  EXPECT_NEAR(score(ScoreKind::kProbability, hand_made_row(), {}), std::exp(1.0) / sum, 1e-6);
+  EXPECT_NEAR(score(ScoreKind::kProbability, ScoreOf::kModel, hand_made_row(), {}), std::exp(1.0) / sum, 1e-6);
 }
 
 TEST(Score, MarginIsBestMinusSecond) {
   const double sum = 1 + std::exp(1.0) + std::exp(3.0);
-  EXPECT_NEAR(score(ScoreKind::kMargin, hand_made_row(), {}), (std::exp(3.0) - std::exp(1.0)) / sum, 1e-6);
+  EXPECT_NEAR(score(ScoreKind::kMargin, ScoreOf::kModel, hand_made_row(), {}), (std::exp(3.0) - std::exp(1.0)) / sum,
+              1e-6);
 }
 
-TEST(Score, LowEntropyIsBetter) { EXPECT_DOUBLE_EQ(score(ScoreKind::kEntropy, hand_made_row(), {}), -0.5); }
+TEST(Score, LowEntropyIsBetter) {
+  EXPECT_DOUBLE_EQ(score(ScoreKind::kEntropy, ScoreOf::kModel, hand_made_row(), {}), -0.5);
+}
 
 TEST(Score, RandomIsTheOrderDrawOfTheCell) {
   const DrawKey key{.seed = 7, .n_index = 1, .step = 2, .cell = 3};
   DrawKey order = key;
   order.purpose = DrawPurpose::kOrder;
-  EXPECT_EQ(score(ScoreKind::kRandom, hand_made_row(), key), draw_uniform(order));
+  EXPECT_EQ(score(ScoreKind::kRandom, ScoreOf::kModel, hand_made_row(), key), draw_uniform(order));
 }
 
 TEST(Score, AsksTheHeadOnlyForWhatItNeeds) {
   HeadRequest request;
-  request_score(ScoreKind::kProbability, request);
+  request_score(ScoreKind::kProbability, ScoreOf::kModel, request);
   EXPECT_FALSE(request.entropy);
   EXPECT_EQ(request.top, 0);
-  request_score(ScoreKind::kEntropy, request);
+  request_score(ScoreKind::kEntropy, ScoreOf::kModel, request);
   EXPECT_TRUE(request.entropy);
-  request_score(ScoreKind::kMargin, request);
+  request_score(ScoreKind::kMargin, ScoreOf::kModel, request);
   EXPECT_EQ(request.top, 2);
+}
+
+TEST(Score, OfTheDrawsIsWhatTheHeadSaysOfTheDistributionDrawnFrom) {
+  RowStats row = hand_made_row();
+  row.drawn_from = {.probability = 0.25f, .margin = 0.5f, .entropy = 0.75f};
+  EXPECT_EQ(score(ScoreKind::kProbability, ScoreOf::kDraws, row, {}), 0.25);
+  EXPECT_EQ(score(ScoreKind::kMargin, ScoreOf::kDraws, row, {}), 0.5);
+  EXPECT_EQ(score(ScoreKind::kEntropy, ScoreOf::kDraws, row, {}), -0.75);
+  HeadRequest request;
+  request_score(ScoreKind::kProbability, ScoreOf::kDraws, request);
+  EXPECT_TRUE(request.drawn_from);
+  EXPECT_EQ(parse_score_of("draws"), ScoreOf::kDraws);
+  EXPECT_FALSE(parse_score_of("drawn"));
 }
 
 TEST(Score, NamesGoThereAndBack) {

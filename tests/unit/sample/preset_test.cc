@@ -81,8 +81,9 @@ TEST(Preset, PresetMustFitTheModel) {
       refusal({.preset = "ar"}, fake_diffusion_spec()),
       "preset 'ar' is for autoregressive models, but this one (llada) is a masked diffusion model; use --preset llada");
   EXPECT_EQ(refusal({.preset = "dreams"}, fake_ar_spec()),
-            "no preset 'dreams'; there are llada, fast-dllm, dream, rnd1, eb, llada2, llada2.1, mdlm, diffugpt, "
-            "diffullama, remdm, p2, sdar, fast-dllm-v2, ar");
+            "no preset 'dreams'; there are llada, fast-dllm, dream, rnd1, eb, llada2, llada2.1, daedal, mdlm, "
+            "diffugpt, diffullama, remdm, p2, "
+            "wino, sdar, fast-dllm-v2, ar");
 }
 
 TEST(Preset, ContradictionsAreRefusedWithTheReason) {
@@ -152,6 +153,74 @@ TEST(Preset, EveryNewOptionOutOfRangeIsRefusedInOneLine) {
   EXPECT_EQ(refusal({.logit_bias = {"16:1"}}, diffusion), "--logit-bias 16:1: token 16 is not in the vocabulary of 16");
   EXPECT_EQ(refusal({.select = "linear"}, fake_ar_spec()),
             "--select is for diffusion presets; an autoregressive model writes one token per forward, in order");
+}
+
+TEST(Preset, GuidanceWinoAndWhatIsScoredAreCheckedLikeTheRest) {
+  const ModelSpec diffusion = fake_diffusion_spec();
+  EXPECT_EQ(refusal({.cfg_scale = -1}, diffusion), "--cfg-scale is -1; expected 0 to 100");
+  EXPECT_EQ(refusal({.cfg_scale = NAN}, diffusion), "--cfg-scale is nan; expected 0 to 100");
+  EXPECT_NE(refusal({.cfg_scale = 1}, fake_ar_spec()).find("--cfg-scale is for diffusion presets"), std::string::npos);
+  EXPECT_EQ(refusal({.score_of = "draw"}, diffusion), "--score-of is 'draw'; expected model or draws");
+  EXPECT_EQ(resolve({.preset = "dream"}, diffusion).score_of, ScoreOf::kDraws);
+  EXPECT_EQ(resolve({.preset = "dream", .temperature = 0}, diffusion).score_of, ScoreOf::kModel);
+  EXPECT_EQ(resolve({.preset = "dream", .score_of = "model"}, diffusion).score_of, ScoreOf::kModel);
+  const SamplingParams wino = resolve({.remask = "wino"}, diffusion);
+  EXPECT_EQ(wino.select, (SelectRule{SelectKind::kThreshold, 0.6}));
+  EXPECT_EQ(wino.remask, (RemaskRule{RemaskKind::kWino, 0.9}));
+  EXPECT_EQ(refusal({.remask = "wino:1.1"}, diffusion),
+            "--remask is 'wino:1.1'; expected wino:VALUE with a value from 0 to 1");
+  EXPECT_EQ(refusal({.select = "cosine", .remask = "wino"}, diffusion),
+            "--remask wino cannot be combined with --select cosine; use threshold:P");
+  EXPECT_EQ(refusal({.preset = "wino", .cache = "dual"}, diffusion),
+            "--remask wino cannot be combined with --cache: it computes the whole canvas every time");
+  ModelSpec shifted = diffusion;
+  shifted.shift = true;
+  EXPECT_NE(refusal({.preset = "wino"}, shifted).find("logits that are not shifted"), std::string::npos);
+}
+
+TEST(Preset, LengthsAreCanvasesOrRanges) {
+  const ModelSpec diffusion = fake_diffusion_spec();
+  EXPECT_EQ(resolve({.length = "40"}, diffusion).max_tokens, 40);
+  EXPECT_EQ(resolve({.length = "40"}, diffusion).length.kind, LengthKind::kFixed);
+  const SamplingParams grows = resolve({.length = "16..200"}, diffusion);
+  EXPECT_EQ(grows.max_tokens, 200);
+  EXPECT_EQ(grows.length, (LengthRule{LengthKind::kDaedal, 16, 200}));
+  EXPECT_EQ(resolve({.max_tokens = 20, .length = "auto"}, diffusion).length, (LengthRule{LengthKind::kDaedal, 20, 20}));
+  EXPECT_EQ(resolve({.preset = "daedal"}, diffusion, 12).length, (LengthRule{LengthKind::kDaedal, 64, 500}));
+  EXPECT_EQ(resolve({.preset = "daedal", .length = "32"}, diffusion).length.kind, LengthKind::kFixed);
+}
+
+TEST(Preset, LengthsThatMakeNoSenseAreRefused) {
+  const ModelSpec diffusion = fake_diffusion_spec();
+  for (const char* length : {"", "0", "-3", "8..", "..8", "9..8", "8..x", "1e3", "8...9", "99999999", "Auto"})
+    EXPECT_EQ(refusal({.length = length}, diffusion),
+              fmt::format("--length is '{}'; expected auto, N or MIN..MAX with 1 <= MIN <= MAX <= 16777216", length));
+  EXPECT_EQ(refusal({.max_tokens = 8, .length = "8"}, diffusion),
+            "--length 8 and --max-tokens were both given; keep one");
+  EXPECT_EQ(refusal({.length = "8..600"}, diffusion),
+            "the prompt has 10 tokens and 600 are to be written, but the model's context is 512; shorten the prompt or "
+            "use --max-tokens 502");
+  EXPECT_EQ(
+      refusal({.preset = "mdlm", .length = "8..20"}, diffusion),
+      "a canvas that grows (8..20) cannot be combined with ancestral selection, which goes over a canvas of fixed "
+      "length; use --length N");
+  EXPECT_EQ(refusal({.preset = "llada2.1", .length = "auto"}, diffusion),
+            "a canvas that grows (64..502) cannot be combined with --remask edit:0.5, which changes cells again; use "
+            "--length N");
+  EXPECT_EQ(refusal({.preset = "dream", .length = "8..20"}, diffusion),
+            "a canvas that grows (8..20) cannot be combined with --select timestep, whose schedule needs to know the "
+            "length; use --length N");
+  EXPECT_EQ(refusal({.preset = "p2", .trim_tail = true}, diffusion),
+            "--trim-tail cannot be combined with --remask p2, which changes cells again; leave it out");
+  EXPECT_EQ(refusal({.length = "8"}, fake_ar_spec()),
+            "--length is for diffusion presets; an autoregressive model writes one token per forward, in order");
+  ModelSpec endless = diffusion;
+  endless.stop_ids.clear();
+  EXPECT_NE(refusal({.preset = "daedal"}, endless).find("which has no end token"), std::string::npos);
+  ModelSpec in_blocks = diffusion;
+  in_blocks.attention = AttentionKind::kBlockCausal;
+  in_blocks.block_size = 8;
+  EXPECT_NE(refusal({.length = "auto"}, in_blocks).find("writes block after block"), std::string::npos);
 }
 
 TEST(Preset, ABlockLongerThanTheCanvasIsTheCanvasAndAThresholdOfZeroTakesEveryCell) {
