@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "cli/command.h"
 #include "cli/options.h"
+#include "model/families/family.h"
 #include "model/weights.h"
 #include "sample/preset.h"
 
@@ -29,6 +30,13 @@ Json shapes(const ModelSpec& spec) {
     shapes["positions"] = "learned";
   else
     shapes["rope_theta"] = spec.rope_theta;
+  if (spec.window > 0) shapes["window"] = spec.window;
+  if (!spec.global.layers.empty()) {
+    shapes["full_layers"] = spec.global.layers;
+    shapes["full_kv_heads"] = spec.global.n_kv_heads;
+    shapes["full_head_dim"] = spec.global.head_dim;
+  }
+  if (spec.canvas_length > 0) shapes["canvas"] = spec.canvas_length;
   const MoeSpec& moe = spec.moe;
   if (moe.n_experts == 0) return shapes;
   shapes["experts"] = moe.n_experts;
@@ -52,10 +60,20 @@ Json stored_formats(const WeightSource& weights, int64_t& bytes) {
   return formats;
 }
 
+// Tensors of parts for other things than text.
+int count_unused(const WeightSource& weights, const ModelSpec& spec) {
+  int count = 0;
+  for (const std::string& name : weights.names())
+    for (const char* prefix : family_of(spec).other_parts) count += name.starts_with(prefix) ? 1 : 0;
+  return count;
+}
+
 // What a run will hold. Keys and values are bfloat16.
 Json memory_plan(const ModelFiles& files, const ModelSpec& spec, int64_t stored_bytes) {
   using Format = kernels::PackedMatrix::Format;
-  const int64_t kv_per_token = int64_t{2} * spec.n_layers * spec.n_kv_heads * spec.head_dim * int64_t{2};
+  int64_t kv_per_token = 0;
+  for (int layer = 0; layer < spec.n_layers; ++layer)
+    kv_per_token += int64_t{2} * spec.heads(layer).n_kv_heads * spec.heads(layer).head_dim * int64_t{2};
   return {{"stored_bytes", stored_bytes},
           {"packed_bytes", static_cast<int64_t>(packed_bytes(files, spec, Format::kQ8))},
           {"precise_bytes", static_cast<int64_t>(packed_bytes(files, spec, Format::kF32))},
@@ -85,6 +103,8 @@ void print_plain(const Json& facts) {
                    "available",
                    size("packed_bytes"), size("precise_bytes"), size("kv_bytes_per_token"), size("kv_bytes_at_context"),
                    size("available_bytes")));
+  if (const int unused = facts["unused_tensors"].get<int>(); unused > 0)
+    line("not used", fmt::format("{} tensors of parts for other things than text", unused));
   line("template", facts["chat_template"].get<bool>() ? "chat" : "none");
   std::string names;
   for (const Json& preset : facts["presets"]) names += (names.empty() ? "" : ", ") + preset.get<std::string>();
@@ -115,6 +135,7 @@ int run(const Arguments& args) {
                       {"shapes", shapes(spec)},
                       {"tokens", std::move(tokens)},
                       {"stored", formats},
+                      {"unused_tensors", count_unused(*files.weights, spec)},
                       {"memory", memory_plan(files, spec, stored_bytes)},
                       {"chat_template", !files.chat_template.empty()},
                       {"presets", std::move(names)},

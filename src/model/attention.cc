@@ -85,7 +85,9 @@ std::vector<AttentionTile> make_attention_tiles(const PassPlan& plan, const std:
 void attend(const kernels::KernelSet& kernels, const AttentionInput& input, const AttentionTile& tile, int kv_head,
             AttentionScratch& scratch) {
   const ModelSpec& spec = input.spec;
-  const int64_t group = spec.n_heads / spec.n_kv_heads, padded = padded_head_dim(spec);
+  const HeadShape shape = spec.heads(input.layer);
+  const int64_t head_dim = shape.head_dim;
+  const int64_t group = spec.n_heads / shape.n_kv_heads, padded = padded_head_dim(shape.head_dim);
   const int64_t pairs = (tile.row_end - tile.row_begin) * group;  // (row, query head) pairs, row by row
   int64_t longest = 0;
   for (int64_t row = tile.row_begin; row < tile.row_end; ++row) {
@@ -98,21 +100,21 @@ void attend(const kernels::KernelSet& kernels, const AttentionInput& input, cons
   std::vector<float> totals(pairs);
   for (int64_t pair = 0; pair < pairs; ++pair) {
     const int64_t row = tile.row_begin + pair / group, head = kv_head * group + pair % group;
-    queries[pair] = input.queries + row * input.query_stride + head * spec.head_dim;
+    queries[pair] = input.queries + row * input.query_stride + head * head_dim;
     sums[pair] = scratch.sums.data() + pair * padded;
   }
 
-  const float scale = 1.0f / std::sqrt(static_cast<float>(spec.head_dim));
+  const float scale = spec.block == BlockKind::kGemma ? 1.0f : 1.0f / std::sqrt(static_cast<float>(head_dim));
   const KvCache& cache = *tile.cache;
   const bool narrow = cache.format() == KvCache::Format::kBf16;
-  const int64_t even_head_dim = (spec.head_dim + 1) / 2 * 2;
+  const int64_t even_head_dim = (head_dim + 1) / 2 * 2;
   std::vector<const uint16_t*> narrow_queries(narrow ? pairs : 0), narrow_weights(narrow ? pairs : 0);
   if (narrow) {
     scratch.queries.assign(pairs * even_head_dim, 0);
     scratch.weights.resize(std::max<size_t>(scratch.weights.size(), pairs * longest));
     for (int64_t pair = 0; pair < pairs; ++pair) {
       uint16_t* query = scratch.queries.data() + pair * even_head_dim;
-      kernels.to_bf16(queries[pair], spec.head_dim, query);
+      kernels.to_bf16(queries[pair], head_dim, query);
       narrow_queries[pair] = query;
     }
   }
@@ -123,8 +125,8 @@ void attend(const kernels::KernelSet& kernels, const AttentionInput& input, cons
                                     cache.keys<uint16_t>(input.layer, kv_head), even_head_dim / 2, range.begin,
                                     range.end, scale, scores.data() + begin);
     } else {
-      kernels.attention_scores(queries.data() + begin, end - begin, cache.keys<float>(input.layer, kv_head),
-                               spec.head_dim, range.begin, range.end, scale, scores.data() + begin);
+      kernels.attention_scores(queries.data() + begin, end - begin, cache.keys<float>(input.layer, kv_head), head_dim,
+                               range.begin, range.end, scale, scores.data() + begin);
     }
   });
   for (int64_t pair = 0; pair < pairs; ++pair) {
@@ -148,8 +150,8 @@ void attend(const kernels::KernelSet& kernels, const AttentionInput& input, cons
   });
   for (int64_t pair = 0; pair < pairs; ++pair) {
     const int64_t row = tile.row_begin + pair / group, head = kv_head * group + pair % group;
-    float* out = input.out + (row * spec.n_heads + head) * spec.head_dim;
-    for (int i = 0; i < spec.head_dim; ++i) out[i] = sums[pair][i] / totals[pair];
+    float* out = input.out + (row * spec.n_heads + head) * head_dim;
+    for (int64_t i = 0; i < head_dim; ++i) out[i] = sums[pair][i] / totals[pair];
   }
 }
 

@@ -33,7 +33,7 @@ std::vector<AttentionTile> make_attention_tiles(const PassPlan& plan, const std:
 // queries [rows, query_stride]: head h of a row at h * head_dim. out [rows, n_heads * head_dim].
 struct AttentionInput {
   const ModelSpec& spec;
-  const PassPlan& plan;
+  const PassPlan& plan;  // cut to the layer's window
   int layer;
   const float* queries;
   int64_t query_stride;

@@ -11,10 +11,12 @@ void grow(std::vector<float>& buffer, int64_t size) {
   if (static_cast<int64_t>(buffer.size()) < size) buffer.resize(static_cast<size_t>(size));
 }
 
-void route(const Machine& machine, const MoeSpec& moe, const ExpertWeights& weights, Activations& normed, int64_t rows,
-           const std::vector<int64_t>& block_ends, ExpertScratch& scratch) {
+void route(const Machine& machine, const MoeSpec& moe, const ExpertWeights& weights, const ExpertInput& input,
+           ExpertScratch& scratch) {
+  const int64_t rows = input.rows;
+  const std::vector<int64_t>& block_ends = input.block_ends;
   grow(scratch.logits, rows * moe.n_experts);
-  machine.matmul(weights.router, normed, rows, scratch.logits.data());
+  machine.matmul(weights.router, input.routed, rows, scratch.logits.data());
   scratch.routes.resize(static_cast<size_t>(rows * moe.top_k));
   scratch.routers.resize(static_cast<size_t>(machine.pool.threads()));
   const float* bias = weights.bias.empty() ? nullptr : weights.bias.data();
@@ -106,21 +108,24 @@ void multiply_grouped(const Machine& machine, const PackedMatrix& stacked, int64
 
 }  // namespace
 
-void add_experts(const Machine& machine, const MoeSpec& moe, const ExpertWeights& weights, Activations& normed,
-                 int64_t rows, const std::vector<int64_t>& block_ends, ExpertScratch& scratch, float* residual) {
+void add_experts(const Machine& machine, const ModelSpec& spec, const ExpertWeights& weights, const ExpertInput& input,
+                 ExpertScratch& scratch, float* residual) {
+  const MoeSpec& moe = spec.moe;
+  const int64_t rows = input.rows;
   const Stopwatch watch = machine.measure(&PassTimes::experts);
   const Machine unmeasured = {machine.kernels, machine.pool, machine.precise};  // its products are counted here
-  const int64_t shares = rows * moe.top_k, d = normed.width, inner = moe.expert_dim;
-  route(unmeasured, moe, weights, normed, rows, block_ends, scratch);
+  const int64_t shares = rows * moe.top_k, d = input.normed.width, inner = moe.expert_dim;
+  route(unmeasured, moe, weights, input, scratch);
+  if (!weights.scales.empty())
+    for (RoutedExpert& route : scratch.routes) route.weight *= weights.scales[static_cast<size_t>(route.expert)];
   sort_by_expert(moe, scratch);
-  gather(machine, moe, normed, rows, scratch);
+  gather(machine, moe, input.normed, rows, scratch);
   grow(scratch.gate_up, shares * 2 * inner);
   multiply_grouped(machine, weights.gate_up, 2 * inner, scratch.firsts, scratch.gathered, scratch.gate_up.data());
   scratch.gated.resize(shares, inner, !machine.precise);
   machine.pool.parallel_for(shares, 8, [&](int64_t begin, int64_t end, int) {
     for (int64_t share = begin; share < end; ++share) {
-      const float* gate = scratch.gate_up.data() + share * 2 * inner;
-      machine.kernels.silu_mul(gate, gate + inner, inner, scratch.gated.row(share));
+      machine.gate(spec.ffn, scratch.gate_up.data() + share * 2 * inner, inner, scratch.gated.row(share));
       machine.finish_row(scratch.gated, share);
     }
   });

@@ -17,6 +17,7 @@ namespace pent {
 struct ExpertWeights {
   kernels::PackedMatrix router;          // [n_experts, d_model], always float32
   std::vector<float> bias;               // [n_experts]; empty: none
+  std::vector<float> scales;             // [n_experts], on the weights that rows give them; empty: none
   kernels::PackedMatrix gate_up;         // stacked, each [2 * expert_dim, d_model]: gate, then up
   kernels::PackedMatrix down;            // stacked, each [d_model, expert_dim]
   kernels::PackedMatrix shared_gate_up;  // [2 * shared_dim, d_model]; empty: no shared expert
@@ -38,9 +39,16 @@ struct ExpertScratch {
   std::vector<RouterScratch> routers;  // [threads]
 };
 
-// residual [rows, d_model] += mixture(normed). normed: the first `rows` rows, quantised unless machine.precise. The shared expert is
-// not among them. block_ends: where the rows of each block end, ascending, the last at `rows`; read if moe.block_pool.
-void add_experts(const Machine& machine, const MoeSpec& moe, const ExpertWeights& weights, Activations& normed,
-                 int64_t rows, const std::vector<int64_t>& block_ends, ExpertScratch& scratch, float* residual);
+struct ExpertInput {
+  Activations& normed;  // what the experts are given: the first `rows` rows, quantised unless machine.precise
+  Activations& routed;  // what the router is given; may be the same
+  int64_t rows;
+  const std::vector<int64_t>&
+      block_ends;  // where the rows of each block end, the last at `rows`; read if moe.block_pool
+};
+
+// residual [rows, d_model] += mixture(input), spec.moe's. The shared expert is not among them.
+void add_experts(const Machine& machine, const ModelSpec& spec, const ExpertWeights& weights, const ExpertInput& input,
+                 ExpertScratch& scratch, float* residual);
 
 }  // namespace pent

@@ -224,6 +224,10 @@ void check_head_request(const HeadRequest& request, size_t head_rows, int vocab_
         refuse(fmt::format("recent token {}, the vocabulary has {}", token, vocab_size));
   }
   if (!std::isfinite(request.guidance)) refuse(fmt::format("guidance {} is not a number", request.guidance));
+  if (!request.divisors.empty() && request.divisors.size() != head_rows)
+    refuse(fmt::format("{} divisors for {} rows", request.divisors.size(), head_rows));
+  for (const float divisor : request.divisors)
+    if (!(divisor >= 1e-3f && divisor <= 1e3f)) refuse(fmt::format("divisor {} is not in [0.001, 1000]", divisor));
   if (!(request.min_p >= 0 && request.min_p <= 1)) refuse(fmt::format("min_p {} is not in [0, 1]", request.min_p));
   if (request.top < 0) refuse(fmt::format("top {} is negative", request.top));
   if (request.top_k < 0) refuse(fmt::format("top_k {} is negative", request.top_k));
@@ -241,6 +245,8 @@ RowStats reduce_logits(std::span<float> logits, const HeadRequest& request, size
   for (const TokenBias& bias : request.biases) logits[bias.token] += bias.bias;
   if (!request.allowed.empty() && request.allowed[row] != nullptr) ban_all_but(*request.allowed[row], logits);
   if (request.repetition_penalty != 1) penalize(logits, request.recent[row], request.repetition_penalty);
+  if (!request.divisors.empty())
+    for (float& z : logits) z /= request.divisors[row];
 
   RowStats stats;
   for (size_t token = 1; token < logits.size(); ++token) {

@@ -14,16 +14,19 @@ constexpr int64_t kBlock = kernels::kSlotBlock;
 
 }  // namespace
 
-KvCache::KvCache(const ModelSpec& spec, int32_t capacity, Format format)
-    : capacity_(capacity),
-      format_(format),
-      n_kv_heads_(spec.n_kv_heads),
-      head_dim_(spec.head_dim),
-      padded_head_dim_(padded_head_dim(spec)) {
+KvCache::KvCache(const ModelSpec& spec, int32_t capacity, Format format) : capacity_(capacity), format_(format) {
   const int64_t slots = (int64_t{capacity} + kBlock - 1) / kBlock * kBlock;
-  key_elements_ = slots * (format == Format::kF32 ? head_dim_ : (head_dim_ + 1) / 2 * 2);
-  value_elements_ = slots * padded_head_dim_;
-  const int64_t elements = int64_t{spec.n_layers} * n_kv_heads_ * (key_elements_ + value_elements_);
+  int64_t elements = 0;
+  for (int i = 0; i < spec.n_layers; ++i) {
+    const auto [n_kv_heads, head_dim, values_are_keys] = spec.heads(i);
+    const Layer layer = {.begin = elements,
+                         .key_elements = slots * (format == Format::kF32 ? head_dim : (head_dim + 1) / 2 * 2),
+                         .value_elements = slots * padded_head_dim(head_dim),
+                         .head_dim = head_dim,
+                         .padded_head_dim = padded_head_dim(head_dim)};
+    layers_.push_back(layer);
+    elements += n_kv_heads * (layer.key_elements + layer.value_elements);
+  }
   const int64_t bytes = elements * bytes_per_element(format);
   const auto what = fmt::format("a sequence of {} positions", capacity);
   require_memory(static_cast<double>(bytes), what);
@@ -34,23 +37,25 @@ KvCache::KvCache(const ModelSpec& spec, int32_t capacity, Format format)
 }
 
 void KvCache::write(int layer, int kv_head, int32_t slot, const float* key, const float* value) {
+  const Layer& place = layers_[static_cast<size_t>(layer)];
+  const int head_dim = place.head_dim, padded_head_dim = place.padded_head_dim;
   if (format_ == Format::kF32) {
     float* keys = at<float>(layer, kv_head);
-    float* values = keys + key_elements_;
-    keys += slot / kBlock * kBlock * head_dim_ + slot % kBlock;
-    for (int i = 0; i < head_dim_; ++i) keys[i * kBlock] = key[i];
-    std::copy(value, value + head_dim_, values + int64_t{slot} * padded_head_dim_);
+    float* values = keys + place.key_elements;
+    keys += slot / kBlock * kBlock * head_dim + slot % kBlock;
+    for (int i = 0; i < head_dim; ++i) keys[i * kBlock] = key[i];
+    std::copy(value, value + head_dim, values + int64_t{slot} * padded_head_dim);
     return;
   }
   const kernels::KernelSet& kernels = kernels::active_kernel_set();
   uint16_t* keys = at<uint16_t>(layer, kv_head);
-  uint16_t* values = keys + key_elements_ + (slot / 2 * int64_t{padded_head_dim_} * 2 + slot % 2);
-  const int64_t head_pairs = (head_dim_ + 1) / 2;
+  uint16_t* values = keys + place.key_elements + (slot / 2 * int64_t{padded_head_dim} * 2 + slot % 2);
+  const int64_t head_pairs = (head_dim + 1) / 2;
   keys += (slot / kBlock * kBlock * head_pairs + slot % kBlock) * 2;
   constexpr int kPiece = 64;
   uint16_t piece[kPiece];
-  for (int begin = 0; begin < head_dim_; begin += kPiece) {
-    const int count = std::min(kPiece, head_dim_ - begin);
+  for (int begin = 0; begin < head_dim; begin += kPiece) {
+    const int count = std::min(kPiece, head_dim - begin);
     kernels.to_bf16(key + begin, count, piece);
     for (int i = begin; i < begin + count; ++i) keys[i / 2 * kBlock * 2 + i % 2] = piece[i - begin];
     kernels.to_bf16(value + begin, count, piece);

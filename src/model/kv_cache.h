@@ -31,7 +31,7 @@ class KvCache {
   }
   template <typename T>
   const T* values(int layer, int kv_head) const {
-    return at<T>(layer, kv_head) + key_elements_;
+    return at<T>(layer, kv_head) + layers_[static_cast<size_t>(layer)].key_elements;
   }
   // key and value: head_dim floats.
   void write(int layer, int kv_head, int32_t slot, const float* key, const float* value);
@@ -40,9 +40,18 @@ class KvCache {
   bool claim(int32_t slot, uint64_t pass);
 
  private:
+  // Where a layer lies, in elements, and what a head of it takes.
+  struct Layer {
+    int64_t begin;
+    int64_t key_elements;
+    int64_t value_elements;
+    int head_dim;
+    int padded_head_dim;
+  };
   template <typename T>
   T* at(int layer, int kv_head) const {
-    return static_cast<T*>(data_.get()) + (int64_t{layer} * n_kv_heads_ + kv_head) * (key_elements_ + value_elements_);
+    const Layer& place = layers_[static_cast<size_t>(layer)];
+    return static_cast<T*>(data_.get()) + place.begin + kv_head * (place.key_elements + place.value_elements);
   }
   struct Free {
     void operator()(void* data) const { std::free(data); }
@@ -50,16 +59,12 @@ class KvCache {
 
   int32_t capacity_;
   Format format_;
-  int n_kv_heads_;
-  int head_dim_;
-  int padded_head_dim_;
-  int64_t key_elements_;
-  int64_t value_elements_;
+  std::vector<Layer> layers_;
   std::unique_ptr<void, Free> data_;
   std::vector<uint64_t> claimed_;  // [capacity]: the last pass that wrote the slot
 };
 
 // head_dim rounded up to whole vectors of 16.
-inline int padded_head_dim(const ModelSpec& spec) { return (spec.head_dim + 15) / 16 * 16; }
+inline int padded_head_dim(int head_dim) { return (head_dim + 15) / 16 * 16; }
 
 }  // namespace pent

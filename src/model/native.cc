@@ -1,13 +1,16 @@
 // The native backend: checks a pass plan, looks embeddings up, runs the blocks, answers the head request.
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <vector>
 
 #include "base/error.h"
 #include "model/block.h"
 #include "model/denoiser.h"
+#include "model/gemma_block.h"
 #include "model/head.h"
 #include "model/kv_cache.h"
+#include "model/self_conditioning.h"
 #include "model/weights.h"
 
 namespace pent {
@@ -27,12 +30,12 @@ class NativeDenoiser : public Denoiser {
 
   int32_t open_sequence(int32_t capacity) override {
     if (capacity < 1) throw error(ErrorKind::kInvalidArgument, "a sequence of {} positions cannot be opened", capacity);
-    auto cache =
-        std::make_unique<KvCache>(spec_, capacity, machine_.precise ? KvCache::Format::kF32 : KvCache::Format::kBf16);
+    auto opened = std::make_unique<Sequence>(
+        KvCache(spec_, capacity, machine_.precise ? KvCache::Format::kF32 : KvCache::Format::kBf16));
     const auto free = std::find(sequences_.begin(), sequences_.end(), nullptr);
     const int32_t handle = static_cast<int32_t>(free - sequences_.begin());
     if (free == sequences_.end()) sequences_.emplace_back();
-    sequences_[handle] = std::move(cache);
+    sequences_[handle] = std::move(opened);
     return handle;
   }
 
@@ -44,26 +47,34 @@ class NativeDenoiser : public Denoiser {
 
   void forward(const PassPlan& plan, const HeadRequest& request, PassResult& result) override {
     const Stopwatch watch = machine_.measure(&PassTimes::total);
-    BlockPass pass = {spec_, plan, {}, {}, {}, {}, {}, {}, plan.wanted_rows()};
+    BlockPass pass = {.spec = spec_, .plan = plan};
     check_plan(plan, pass.caches);
     check_head_request(request, plan.head_rows.size(), spec_.vocab_size);
+    if (spec_.canvas_length > 0) check_canvases(plan, request);
     result.rows.assign(plan.head_rows.size(), {});
     result.logits.clear();
     if (plan.rows.empty()) return;
-    pass.tiles = make_attention_tiles(plan, pass.caches);
-    fill_rope_angles(machine_, pass);
-    find_blocks(pass);
+    prepare_pass(machine_, pass);
     pass.residual = std::move(residual_);
     embed(plan, pass.residual);
+    if (spec_.canvas_length > 0) condition(pass);
+    const bool gemma = spec_.block == BlockKind::kGemma;
+    const auto run = gemma ? run_gemma_block : run_block, run_last = gemma ? run_last_gemma_block : run_last_block;
     const int last = spec_.n_layers - 1;
-    for (int layer = 0; layer < last; ++layer) run_block(machine_, weights_.blocks[layer], layer, pass, scratch_);
-    run_last_block(machine_, weights_.blocks[last], last, pass, scratch_);
+    for (int layer = 0; layer < last; ++layer) run(machine_, weights_.blocks[layer], layer, pass, scratch_);
+    run_last(machine_, weights_.blocks[last], last, pass, scratch_);
     if (!plan.twin_rows.empty()) normalize_wanted(pass);
     answer(pass, request, result);
     residual_ = std::move(pass.residual);
   }
 
  private:
+  struct Sequence {
+    explicit Sequence(KvCache&& store) : cache(std::move(store)) {}
+    KvCache cache;
+    KeptMeans means;
+  };
+
   // Throws kInvalidArgument naming what does not fit; fills the caches of the plan's sequences.
   void check_plan(const PassPlan& plan, std::vector<KvCache*>& caches) {
     const auto refuse = [](const std::string& what) {
@@ -80,7 +91,7 @@ class NativeDenoiser : public Denoiser {
         refuse(fmt::format("rows [{}, {}) of sequence {} do not follow row {}", sequence.row_begin, sequence.row_end,
                            sequence.sequence, next_row));
       }
-      caches.push_back(sequences_[sequence.sequence].get());
+      caches.push_back(&sequences_[sequence.sequence]->cache);
       for (; next_row < sequence.row_end; ++next_row) check_row(plan, next_row, *caches.back());
     }
     if (next_row != plan.rows.size()) refuse(fmt::format("row {} belongs to no sequence", next_row));
@@ -125,6 +136,51 @@ class NativeDenoiser : public Denoiser {
     }
   }
 
+  // What denoising asks of a plan that has been checked otherwise.
+  void check_canvases(const PassPlan& plan, const HeadRequest& request) const {
+    const auto refuse = [](const std::string& what) {
+      throw error(ErrorKind::kInvalidArgument, "pass plan: {}", what);
+    };
+    for (const PassSequence& sequence : plan.sequences) {
+      if (!sequence.denoises) continue;
+      const KeptMeans& kept = sequences_[sequence.sequence]->means;
+      for (uint32_t row = sequence.row_begin; row < sequence.row_end; ++row) {
+        const int32_t slot = plan.rows[row].slot;
+        if (slot != plan.rows[sequence.row_begin].slot + static_cast<int32_t>(row - sequence.row_begin))
+          refuse(fmt::format("row {}: the slots of a canvas do not follow one another", row));
+        if (sequence.conditioned && (slot < kept.first_slot || slot >= kept.first_slot + kept.count))
+          refuse(fmt::format("row {}: nothing was kept of slot {} to condition it", row, slot));
+        if (request.keep_means && !std::binary_search(plan.head_rows.begin(), plan.head_rows.end(), row))
+          refuse(fmt::format("row {}: its mean is to be kept, but it is no head row", row));
+      }
+    }
+  }
+
+  void condition(BlockPass& pass) {
+    std::vector<const KeptMeans*> kept;
+    for (const PassSequence& sequence : pass.plan.sequences) kept.push_back(&sequences_[sequence.sequence]->means);
+    condition_rows(machine_, weights_.self_conditioning, kept, pass, scratch_);
+  }
+
+  // Where the mean of each head row is to be kept; null: not asked, or not denoised.
+  std::vector<float*> places_for_means(const PassPlan& plan, const HeadRequest& request) {
+    std::vector<float*> places(plan.head_rows.size(), nullptr);
+    if (!request.keep_means) return places;
+    auto head_row = plan.head_rows.begin();
+    for (const PassSequence& sequence : plan.sequences) {
+      if (!sequence.denoises || sequence.row_begin == sequence.row_end) continue;
+      KeptMeans& kept = sequences_[sequence.sequence]->means;
+      kept.first_slot = plan.rows[sequence.row_begin].slot;
+      kept.count = static_cast<int32_t>(sequence.row_end - sequence.row_begin);
+      kept.means.resize(static_cast<size_t>(kept.count) * spec_.d_model);
+      head_row = std::lower_bound(head_row, plan.head_rows.end(), sequence.row_begin);
+      for (int32_t i = 0; i < kept.count; ++i, ++head_row)
+        places[static_cast<size_t>(head_row - plan.head_rows.begin())] =
+            kept.means.data() + static_cast<int64_t>(i) * spec_.d_model;
+    }
+    return places;
+  }
+
   // residual [rows, d_model] = the tokens' embeddings, plus those of their positions if positions are learned.
   void embed(const PassPlan& plan, std::vector<float>& residual) {
     const int64_t d = spec_.d_model;
@@ -135,6 +191,8 @@ class NativeDenoiser : public Denoiser {
         const auto [token, position] = std::pair(plan.rows[row].token, plan.rows[row].position);
         float* out = residual.data() + row * d;
         dequantize_rows(*weights_.embedding, token, token + 1, out);
+        if (spec_.embedding_scale != 1)
+          for (int64_t i = 0; i < d; ++i) out[i] *= spec_.embedding_scale;
         if (weights_.positions == nullptr) continue;
         dequantize_rows(*weights_.positions, position, position + 1, vector.data());
         for (int64_t i = 0; i < d; ++i) out[i] += vector[static_cast<size_t>(i)];
@@ -172,6 +230,7 @@ class NativeDenoiser : public Denoiser {
   // Final norm and head for the rows asked about, a few at a time, so that rows x vocabulary never exists as a whole.
   void answer(const BlockPass& pass, const HeadRequest& request, PassResult& result) {
     const Stopwatch watch = machine_.measure(&PassTimes::head);
+    const std::vector<float*> means = places_for_means(pass.plan, request);
     const int64_t d = spec_.d_model, vocab = spec_.vocab_size;
     const auto wanted = static_cast<int64_t>(pass.plan.head_rows.size());
     const int64_t block = std::clamp<int64_t>(kLogitFloats / vocab, 1, 96);
@@ -191,7 +250,12 @@ class NativeDenoiser : public Denoiser {
           if (spec_.logit_scale != 1) {
             for (float& z : logits) z *= spec_.logit_scale;
           }
-          result.rows[first + i] = reduce_logits(logits, request, first + i);
+          if (spec_.logit_cap > 0)
+            for (float& z : logits) z = spec_.logit_cap * std::tanh(z / spec_.logit_cap);
+          RowStats& stats = result.rows[first + i] = reduce_logits(logits, request, first + i);
+          if (float* mean = means[static_cast<size_t>(first + i)])
+            mean_embedding(*weights_.embedding, spec_.embedding_scale, logits, stats.max_logit,
+                           std::span(mean, static_cast<size_t>(d)));
           if (request.full_logits) std::copy(logits.begin(), logits.end(), result.logits.begin() + (first + i) * vocab);
         }
       });
@@ -203,7 +267,7 @@ class NativeDenoiser : public Denoiser {
   ModelSpec spec_;
   Machine machine_;
   ModelWeights weights_;
-  std::vector<std::unique_ptr<KvCache>> sequences_;
+  std::vector<std::unique_ptr<Sequence>> sequences_;
   uint64_t pass_number_ = 0;
   BlockScratch scratch_;
   std::vector<float> residual_;

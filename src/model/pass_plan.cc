@@ -66,4 +66,21 @@ void PassPlan::add_block_causal(int32_t sequence, std::span<const int32_t> token
   sequences.push_back({sequence, row_begin, static_cast<uint32_t>(rows.size())});
 }
 
+PassPlan cut_to_window(const PassPlan& plan, int32_t window) {
+  PassPlan cut = plan;
+  cut.ranges.clear();
+  for (const PassSequence& sequence : plan.sequences) {
+    for (uint32_t index = sequence.row_begin; index < sequence.row_end; ++index) {
+      PassRow& row = cut.rows[index];
+      const int32_t first = plan.rows[sequence.denoises ? sequence.row_begin : index].slot - window + 1;
+      const auto ranges = std::span(plan.ranges).subspan(row.ranges_begin, row.ranges_count);
+      row.ranges_begin = static_cast<uint32_t>(cut.ranges.size());
+      for (const SlotRange& range : ranges)
+        if (range.end > first) cut.ranges.push_back({std::max(range.begin, first), range.end});
+      row.ranges_count = static_cast<uint32_t>(cut.ranges.size()) - row.ranges_begin;
+    }
+  }
+  return cut;
+}
+
 }  // namespace pent

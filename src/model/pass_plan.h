@@ -33,6 +33,11 @@ struct PassSequence {
   int32_t sequence = 0;  // handle from Denoiser::open_sequence
   uint32_t row_begin = 0;
   uint32_t row_end = 0;
+  // Of a model with a canvas_length: these rows are a canvas, with slots one after the other, to be denoised; else they are encoded.
+  // conditioned: they are shown what the last pass of the sequence kept of this canvas (HeadRequest::keep_means). The same
+  // sequence may be listed twice, to encode rows and denoise the canvas behind them in one pass.
+  bool denoises = false;
+  bool conditioned = false;
 };
 
 struct PassPlan {
@@ -61,6 +66,10 @@ struct PassPlan {
                         int32_t first_position = 0);
 };
 
+// The plan as layers with a window see it: an encoded row the last `window` slots up to its own, all rows of a denoised canvas what
+// its first row would see, and the canvas (spec 11 §4.4).
+PassPlan cut_to_window(const PassPlan& plan, int32_t window);
+
 struct TokenBias {
   int32_t token = 0;
   float bias = 0;  // added to the logit; -infinity bans the token
@@ -85,6 +94,10 @@ struct HeadRequest {
   // al. 2019, arXiv:1909.05858 §4.1). Acts right after the biases; 1: off, and `recent` is not read.
   float repetition_penalty = 1;
   std::vector<std::vector<int32_t>> recent;
+  // Empty, or per head row what its logits are divided by, after all that; everything below is of the quotients.
+  std::vector<float> divisors;
+  // Of denoised rows, which all must be head rows: keep the mean of the embeddings under softmax(logits) for a conditioned pass.
+  bool keep_means = false;
   std::vector<int32_t> targets;  // empty, or per head row a token whose logit is wanted (-1: none)
 
   // The draw. temperature 0: the arg max, no random number. Otherwise softmax(logits / temperature), cut to what is at least

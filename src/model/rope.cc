@@ -41,16 +41,19 @@ void apply_yarn(const ModelSpec& spec, std::vector<float>& frequencies) {
   }
 }
 
+std::vector<float> plain_frequencies(int dim, double theta) {
+  std::vector<float> frequencies(static_cast<size_t>(dim) / 2);
+  for (size_t i = 0; i < frequencies.size(); ++i) {
+    const float exponent = static_cast<float>(2 * i) / static_cast<float>(dim);
+    frequencies[i] = 1.0f / std::pow(static_cast<float>(theta), exponent);
+  }
+  return frequencies;
+}
+
 }  // namespace
 
 RopeTable rope_table(const ModelSpec& spec) {
-  const int dim = spec.rotated_dim();
-  RopeTable table;
-  table.frequencies.resize(static_cast<size_t>(dim) / 2);
-  for (size_t i = 0; i < table.frequencies.size(); ++i) {
-    const float exponent = static_cast<float>(2 * i) / static_cast<float>(dim);
-    table.frequencies[i] = 1.0f / std::pow(static_cast<float>(spec.rope_theta), exponent);
-  }
+  RopeTable table = {.frequencies = plain_frequencies(spec.rotated_dim(), spec.rope_theta)};
   const RopeScaling& scaling = spec.rope_scaling;
   switch (scaling.kind) {
     case RopeScaling::Kind::kNone: break;
@@ -68,6 +71,12 @@ RopeTable rope_table(const ModelSpec& spec) {
       for (size_t i = 0; i < table.frequencies.size(); ++i) table.frequencies[i] /= scaling.divisors[i];
       break;
   }
+  return table;
+}
+
+RopeTable global_rope_table(const GlobalLayers& global) {
+  RopeTable table = {.frequencies = plain_frequencies(global.head_dim, global.rope_theta)};
+  std::fill(table.frequencies.begin() + global.turning_pairs, table.frequencies.end(), 0.0f);
   return table;
 }
 

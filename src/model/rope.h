@@ -14,6 +14,8 @@ struct RopeTable {
 
 // In float32, in the order of operations of the published models' code (transformers' modeling_rope_utils).
 RopeTable rope_table(const ModelSpec& spec);
+// Of spec.global's layers; pairs that do not turn have frequency 0 (transformers' "proportional").
+RopeTable global_rope_table(const GlobalLayers& global);
 
 // YaRN's factor on cosines and sines when the config gives none: 0.1 ln(factor) + 1 (arXiv:2309.00071 §3.4), and DeepSeek's
 // variant of it, where a quotient of two such terms is wanted (mscale, mscale_all_dim; 0: not given).

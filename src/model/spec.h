@@ -55,15 +55,43 @@ struct MoeSpec {
   bool operator==(const MoeSpec&) const = default;
 };
 
-// The feed-forward net of a layer without experts. Both have ffn_dim inner channels.
+// The feed-forward net of a layer, ffn_dim inner channels wide; with a gate the experts' nets are of the same kind.
 enum class FfnKind {
   kSwiGlu,  // down(silu(gate x) * up x)
-  kGelu     // down(gelu(up x + b)) + c, in GELU's tanh form
+  kGeGlu,   // down(gelu(gate x) * up x), in GELU's tanh form
+  kGelu     // down(gelu(up x + b)) + c, likewise
 };
 
-// Pre-norm transformer with RMSNorm, RoPE (half form), GQA, SwiGLU (spec 10 §1, §11), or GPT-2's choices instead of these (§12).
+// Which block function computes a layer.
+enum class BlockKind {
+  kPreNorm,  // model/block.h
+  kGemma,    // model/gemma_block.h: its heads' scores are not scaled, its values are normed
+};
+
+// Layers that see everything where the others see a window: Gemma 4's "full attention" (spec 11 §2, §4.4). Their heads have a
+// shape of their own, only the first channel pairs turn, with the frequencies of a head that turns whole, and their values are
+// their keys before norm and RoPE.
+struct GlobalLayers {
+  std::vector<int> layers;  // ascending; empty: all layers are alike
+  int n_kv_heads = 0;
+  int head_dim = 0;
+  int turning_pairs = 0;
+  double rope_theta = 0;
+  bool operator==(const GlobalLayers&) const = default;
+};
+
+// The heads of one layer; there are n_heads of queries.
+struct HeadShape {
+  int n_kv_heads = 0;
+  int head_dim = 0;
+  bool values_are_keys = false;  // no projection of their own
+};
+
+// Pre-norm transformer with RMSNorm, RoPE (half form), GQA, SwiGLU (spec 10 §1, §11), or GPT-2's choices instead of these (§12),
+// or Gemma 4's, with experts beside the dense net (spec 11).
 struct ModelSpec {
   std::string family;  // "llada", "llama"
+  BlockKind block = BlockKind::kPreNorm;
   AttentionKind attention = AttentionKind::kFull;
   int block_size = 0;  // of block-causal attention, and of decoding; else 0
   int vocab_size = 0;  // rows of the embedding
@@ -82,13 +110,20 @@ struct ModelSpec {
   double rope_theta = 10000;
   int rope_dim = 0;  // channels of a head that turn, the first ones; 0: all
   RopeScaling rope_scaling;
+  int window = 0;  // slots a row sees, its own the last; 0: all
+  GlobalLayers global;
   bool qkv_bias = false;       // added to the projections, before qk_norm
   bool attn_out_bias = false;  // added to the attention's output
   bool qk_norm = false;        // RMSNorm of each query and key head, before RoPE, a weight per channel of a head
   bool tied_head = false;
+  float embedding_scale = 1;
   float logit_scale = 1;  // LLaDA's scale_logits: 1/sqrt(d_model)
-  bool shift = false;     // the logits of row i - 1 decide cell i, those of row 0 cell 0 too (spec 20 §0.3)
-  int32_t mask_id = -1;   // -1: an autoregressive model
+  float logit_cap = 0;    // logits become cap * tanh(logit / cap); 0: they stay
+  // Text is encoded causally, and behind it a canvas of this many cells is denoised, of random tokens at first, with the same
+  // weights (DiffusionGemma, spec 11; PassSequence::denoises). 0: not so.
+  int canvas_length = 0;
+  bool shift = false;    // the logits of row i - 1 decide cell i, those of row 0 cell 0 too (spec 20 §0.3)
+  int32_t mask_id = -1;  // -1: an autoregressive model
   int32_t bos_id = -1;
   bool starts_with_bos = false;  // every text of the training did, though no tokenizer or template writes it
   int32_t eos_id = -1;           // the one written in training
@@ -97,6 +132,8 @@ struct ModelSpec {
   std::string default_preset;     // "llada", "ar"
 
   bool is_diffusion() const { return mask_id >= 0; }
+  bool is_global(int layer) const;
+  HeadShape heads(int layer) const;
   int rotated_dim() const { return rope_dim > 0 ? rope_dim : head_dim; }
   bool has_experts(int layer) const;
   int64_t parameters() const;

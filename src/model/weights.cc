@@ -1,10 +1,9 @@
-// Loading: every tensor the spec calls for is found, checked, dequantised and packed, panel by panel on all threads.
+// Loading: every tensor the spec calls for is found, checked and packed (model/weight_packer.h).
 // A tensor that nobody asked for is refused, rotary tables and the like apart: it would change the published result.
 #include "model/weights.h"
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 #include <string>
 
 #include "base/error.h"
@@ -12,61 +11,41 @@
 #include "model/families/family.h"
 #include "model/packed_cache.h"
 #include "model/tensor_slots.h"
+#include "model/weight_packer.h"
 
 namespace pent {
 namespace {
 
 using kernels::PackedMatrix;
 
-// A matrix that was stored as [in, out], turned round.
-struct TurnedMatrix {
-  std::vector<float> values;
-  TensorView view;  // of values
-};
-
-// One tensor's share of a packed matrix. head_dim > 0: its rows are in interleaved RoPE order and come back to half
-// form.
-struct MatrixPart {
-  const TensorView* tensor;
-  int64_t interleaved_head_dim = 0;
-  int64_t first_row = 0;
-  int64_t row_count = -1;                                // -1: all of the tensor's
-  std::shared_ptr<const TurnedMatrix> turned = nullptr;  // what `tensor` is the view of, if it is no stored one
-
-  int64_t rows() const { return row_count < 0 ? tensor->rows() : row_count; }
-
-  int64_t source_row(int64_t row) const {
-    return interleaved_head_dim == 0 ? first_row + row : row_in_interleaved(row, interleaved_head_dim);
-  }
-};
-
-class Loader {
+class Loader : WeightPacker {
  public:
   Loader(const ModelFiles& files, const ModelSpec& spec, PackedMatrix::Format format, ThreadPool* pool)
-      : files_(files), spec_(spec), names_(tensor_names(files, spec)), format_(format), pool_(pool) {}
+      : WeightPacker(files, tensor_names(files, spec), format, pool), spec_(spec) {}
 
   // By the formats of the first of a matrix's tensors. What is missing is complained of when it is looked for.
   double bytes_needed() const {
     const int64_t d = spec_.d_model;
     double total = matrix_bytes({spec_.tied_head ? names_.embedding : names_.head}, 0, spec_.vocab_size, d);
     for (int layer = 0; layer < spec_.n_layers; ++layer) {
-      total += matrix_bytes(qkv_patterns(), layer, q_rows() + 2 * kv_rows(), d) +
-               matrix_bytes({names_.attn_out}, layer, d, q_rows());
-      if (!spec_.has_experts(layer)) {
+      total += matrix_bytes(qkv_patterns(layer), layer, qkv_rows(layer), d) +
+               matrix_bytes({names_.attn_out}, layer, d, q_rows(layer));
+      if (has_dense_net(layer))
         total +=
             matrix_bytes(ffn_patterns(), layer, ffn_rows(), d) + matrix_bytes({names_.down}, layer, d, spec_.ffn_dim);
-        continue;
-      }
+      if (!spec_.has_experts(layer)) continue;
       const MoeSpec& moe = spec_.moe;
       const ExpertNames& names = names_.experts;
-      total +=
-          static_cast<double>(PackedMatrix::bytes_needed(PackedMatrix::Format::kF32, moe.n_experts, d)) +
-          matrix_bytes({names.gate, names.up}, layer, moe.n_experts * stacked_rows(2 * int64_t{moe.expert_dim}), d) +
-          matrix_bytes({names.down}, layer, moe.n_experts * stacked_rows(d), moe.expert_dim);
+      total += static_cast<double>(PackedMatrix::bytes_needed(PackedMatrix::Format::kF32, moe.n_experts, d)) +
+               matrix_bytes(expert_patterns(), layer, moe.n_experts * stacked_rows(2 * int64_t{moe.expert_dim}), d) +
+               matrix_bytes({names.down}, layer, moe.n_experts * stacked_rows(d), moe.expert_dim);
       if (moe.shared_dim > 0)
         total += matrix_bytes({names.shared_gate, names.shared_up}, layer, 2 * int64_t{moe.shared_dim}, d) +
                  matrix_bytes({names.shared_down}, layer, d, moe.shared_dim);
     }
+    if (spec_.canvas_length > 0)
+      total += matrix_bytes({names_.gemma.condition_gate, names_.gemma.condition_up}, 0, ffn_rows(), d) +
+               matrix_bytes({names_.gemma.condition_down}, 0, d, spec_.ffn_dim);
     return total;
   }
 
@@ -110,6 +89,7 @@ class Loader {
     if (spec_.layer_norm) weights.final_norm_bias = vector(names_.final_norm_bias, d);
     const TensorView* head = spec_.tied_head ? weights.embedding : find(names_.head, {spec_.vocab_size, d});
     weights.head = pack({{head}});
+    if (spec_.canvas_length > 0) weights.self_conditioning = load_self_conditioning();
     for (int layer = 0; layer < spec_.n_layers; ++layer) weights.blocks.push_back(load_block(layer));
     check_nothing_left();
     weights.check_intact();
@@ -119,11 +99,15 @@ class Loader {
   // In the order of load(). A full disk, or a folder that cannot be written, only means that the next start packs again.
   static void keep(const std::filesystem::path& path, const Json& key, const ModelWeights& weights) {
     std::vector<PackedMatrix> matrices = {weights.head};
+    const auto add = [&](std::initializer_list<PackedMatrix> more) {
+      for (const PackedMatrix& matrix : more)
+        if (matrix.n() > 0) matrices.push_back(matrix);
+    };
+    add({weights.self_conditioning.gate_up, weights.self_conditioning.down});
     for (const BlockWeights& block : weights.blocks) {
       const ExpertWeights& experts = block.experts;
-      for (const PackedMatrix& matrix : {block.qkv, block.attn_out, block.gate_up, block.down, experts.router,
-                                         experts.gate_up, experts.down, experts.shared_gate_up, experts.shared_down})
-        if (matrix.n() > 0) matrices.push_back(matrix);
+      add({block.qkv, block.attn_out, experts.router, experts.gate_up, experts.down, experts.shared_gate_up,
+           experts.shared_down, block.gate_up, block.down});
     }
     try {
       write_packed(path, key, matrices);
@@ -131,17 +115,18 @@ class Loader {
     }
   }
 
-  double matrix_bytes(const std::vector<std::string>& patterns, int layer, int64_t n, int64_t k) const {
-    std::vector<const TensorView*> parts;
-    for (const std::string& pattern : patterns)
-      parts.push_back(files_.weights->find(fmt::format(fmt::runtime(pattern), layer, 0)));
-    return static_cast<double>(PackedMatrix::bytes_needed(format_of(parts), n, k));
-  }
-
-  std::vector<std::string> qkv_patterns() const {
+  std::vector<std::string> qkv_patterns(int layer) const {
     if (names_.qkv != nullptr) return {names_.qkv};
+    if (spec_.heads(layer).values_are_keys) return {names_.q, names_.k};
     return {names_.q, names_.k, names_.v};
   }
+
+  std::vector<std::string> expert_patterns() const {
+    if (names_.experts.gate_up != nullptr) return {names_.experts.gate_up};
+    return {names_.experts.gate, names_.experts.up};
+  }
+
+  bool has_dense_net(int layer) const { return spec_.block == BlockKind::kGemma || !spec_.has_experts(layer); }
 
   std::vector<std::string> ffn_patterns() const {
     if (spec_.ffn == FfnKind::kGelu) return {names_.up};
@@ -149,18 +134,13 @@ class Loader {
   }
 
   int64_t ffn_rows() const { return int64_t{spec_.ffn_dim} * (spec_.ffn == FfnKind::kGelu ? 1 : 2); }
-  int64_t q_rows() const { return int64_t{spec_.n_heads} * spec_.head_dim; }
-  int64_t kv_rows() const { return int64_t{spec_.n_kv_heads} * spec_.head_dim; }
-
-  // How the parts of a matrix are packed: 4-bit blocks as they are, everything else as the caller wants it.
-  PackedMatrix::Format format_of(const std::vector<const TensorView*>& parts) const {
-    using Format = PackedMatrix::Format;
-    bool four_bit = true, without_minima = true;
-    for (const TensorView* part : parts) {
-      four_bit = four_bit && part != nullptr && is_four_bit(part->dtype);
-      without_minima = without_minima && part != nullptr && part->dtype == DType::kQ4_0;
-    }
-    return format_ != Format::kQ8 || !four_bit ? format_ : without_minima ? Format::kQ4_0 : Format::kQ4_1;
+  int64_t q_rows(int layer) const { return int64_t{spec_.n_heads} * spec_.heads(layer).head_dim; }
+  int64_t kv_rows(int layer) const {
+    const HeadShape shape = spec_.heads(layer);
+    return int64_t{shape.n_kv_heads} * shape.head_dim;
+  }
+  int64_t qkv_rows(int layer) const {
+    return q_rows(layer) + (spec_.heads(layer).values_are_keys ? 1 : 2) * kv_rows(layer);
   }
 
   BlockWeights load_block(int layer) {
@@ -175,16 +155,15 @@ class Loader {
     block.qkv = load_qkv(layer);
     if (spec_.qkv_bias) block.qkv_bias = load_qkv_bias(layer);
     if (spec_.qk_norm) {
-      block.q_norm = vector(name(names_.q_norm), spec_.head_dim);
-      block.k_norm = vector(name(names_.k_norm), spec_.head_dim);
+      block.q_norm = vector(name(names_.q_norm), spec_.heads(layer).head_dim);
+      block.k_norm = vector(name(names_.k_norm), spec_.heads(layer).head_dim);
     }
-    block.attn_out = pack({block_matrix(name(names_.attn_out), d, q_rows())});
+    block.attn_out = pack({block_matrix(name(names_.attn_out), d, q_rows(layer))});
     if (spec_.attn_out_bias) block.attn_out_bias = vector(name(names_.attn_out_bias), d);
     block.ffn_norm = vector(name(names_.ffn_norm), d);
-    if (spec_.has_experts(layer)) {
-      block.experts = load_experts(layer);
-      return block;
-    }
+    if (spec_.block == BlockKind::kGemma) load_gemma(layer, block);
+    if (spec_.has_experts(layer)) block.experts = load_experts(layer);
+    if (!has_dense_net(layer)) return block;
     std::vector<MatrixPart> gate_up;
     for (const std::string& pattern : ffn_patterns()) gate_up.push_back(block_matrix(name(pattern.c_str()), f, d));
     block.gate_up = pack(gate_up);
@@ -196,29 +175,38 @@ class Loader {
     return block;
   }
 
+  void load_gemma(int layer, BlockWeights& block) {
+    const auto norm = [&](const char* pattern) {
+      return vector(fmt::format(fmt::runtime(pattern), layer), spec_.d_model);
+    };
+    const auto scalar = [&](const char* pattern) { return vector(fmt::format(fmt::runtime(pattern), layer), 1)[0]; };
+    const GemmaNames& names = names_.gemma;
+    block.v_norm.assign(static_cast<size_t>(spec_.heads(layer).head_dim), 1.0f);
+    block.gemma = {.attn_post_norm = norm(names.attn_post_norm),
+                   .ffn_post_norm = norm(names.ffn_post_norm),
+                   .router_norm = norm(names.router_scale),
+                   .experts_norm = norm(names.experts_norm),
+                   .experts_post_norm = norm(names.experts_post_norm),
+                   .post_norm = norm(names.post_norm),
+                   .encode_scale = scalar(names.encode_scale),
+                   .denoise_scale = scalar(names.denoise_scale)};
+    const float root = 1.0f / std::sqrt(static_cast<float>(spec_.d_model));
+    for (float& scale : block.gemma.router_norm) scale *= root;
+  }
+
+  SelfConditioningWeights load_self_conditioning() {
+    const int64_t d = spec_.d_model, f = spec_.ffn_dim;
+    const GemmaNames& names = names_.gemma;
+    return {.norm = vector(names.condition_norm, d),
+            .gate_up = pack({{find(names.condition_gate, {f, d})}, {find(names.condition_up, {f, d})}}),
+            .down = pack({{find(names.condition_down, {d, f})}})};
+  }
+
   // [n, k], or stored the other way round.
   MatrixPart block_matrix(const std::string& name, int64_t n, int64_t k, int64_t interleaved_head_dim = 0) {
     if (!names_.transposed) return {find(name, {n, k}), interleaved_head_dim};
     const auto turned = turn(*find(name, {k, n}));
     return {&turned->view, interleaved_head_dim, 0, -1, turned};
-  }
-
-  std::shared_ptr<const TurnedMatrix> turn(const TensorView& stored) const {
-    const int64_t n = stored.cols(), k = stored.rows();
-    auto turned = std::make_shared<TurnedMatrix>();
-    turned->view = {.name = stored.name, .dtype = DType::kF32, .shape = {n, k}, .bytes = {}};
-    if (kept_) return turned;  // packed already; only its shape is asked for
-    turned->values.resize(static_cast<size_t>(n * k));
-    turned->view.bytes = std::as_bytes(std::span(turned->values));
-    pool_->parallel_for(k, 16, [&](int64_t begin, int64_t end, int) {
-      std::vector<float> column(static_cast<size_t>(n));
-      for (int64_t i = begin; i < end; ++i) {
-        read_rows(stored, i, i + 1, column.data());
-        for (int64_t row = 0; row < n; ++row)
-          turned->values[static_cast<size_t>(row * k + i)] = column[static_cast<size_t>(row)];
-      }
-    });
-    return turned;
   }
 
   // Expert by expert its parts: a tensor of its own each, or rows of one for all.
@@ -245,7 +233,11 @@ class Loader {
     ExpertWeights experts;
     experts.router = pack_as(PackedMatrix::Format::kF32, {{find(name(names.router), {moe.n_experts, d})}}, 1);
     if (moe.expert_bias) experts.bias = vector(name(names.bias), moe.n_experts);
-    experts.gate_up = pack(expert_parts(layer, {names.gate, names.up}, inner, d), moe.n_experts);
+    if (names.scales != nullptr) experts.scales = vector(name(names.scales), moe.n_experts);
+    if (names.gate_up != nullptr)
+      experts.gate_up = pack(expert_parts(layer, {names.gate_up}, 2 * inner, d), moe.n_experts);
+    else
+      experts.gate_up = pack(expert_parts(layer, {names.gate, names.up}, inner, d), moe.n_experts);
     experts.down = pack(expert_parts(layer, {names.down}, d, inner), moe.n_experts);
     if (shared == 0) return experts;
     experts.shared_gate_up =
@@ -257,139 +249,56 @@ class Loader {
   PackedMatrix load_qkv(int layer) {
     const int64_t d = spec_.d_model, head_dim = interleaved_head_dim();
     const auto name = [&](const char* pattern) { return fmt::format(fmt::runtime(pattern), layer); };
-    if (names_.qkv != nullptr) return pack({block_matrix(name(names_.qkv), q_rows() + 2 * kv_rows(), d)});
-    return pack({block_matrix(name(names_.q), q_rows(), d, head_dim),
-                 block_matrix(name(names_.k), kv_rows(), d, head_dim), block_matrix(name(names_.v), kv_rows(), d)});
+    if (names_.qkv != nullptr) return pack({block_matrix(name(names_.qkv), qkv_rows(layer), d)});
+    std::vector<MatrixPart> parts = {block_matrix(name(names_.q), q_rows(layer), d, head_dim),
+                                     block_matrix(name(names_.k), kv_rows(layer), d, head_dim)};
+    if (!spec_.heads(layer).values_are_keys) parts.push_back(block_matrix(name(names_.v), kv_rows(layer), d));
+    return pack(parts);
   }
 
   std::vector<float> load_qkv_bias(int layer) {
     const auto name = [&](const char* pattern) { return fmt::format(fmt::runtime(pattern), layer); };
-    if (names_.qkv != nullptr) return vector(name(names_.qkv_bias), q_rows() + 2 * kv_rows());
+    if (names_.qkv != nullptr) return vector(name(names_.qkv_bias), qkv_rows(layer));
     std::vector<float> bias;
     const auto append = [&](const char* pattern, int64_t size, int64_t head_dim) {
       const std::vector<float> part = vector(name(pattern), size);
       const MatrixPart rows = {nullptr, head_dim};
       for (int64_t row = 0; row < size; ++row) bias.push_back(part[static_cast<size_t>(rows.source_row(row))]);
     };
-    append(names_.q_bias, q_rows(), interleaved_head_dim());
-    append(names_.k_bias, kv_rows(), interleaved_head_dim());
-    append(names_.v_bias, kv_rows(), 0);
+    append(names_.q_bias, q_rows(layer), interleaved_head_dim());
+    append(names_.k_bias, kv_rows(layer), interleaved_head_dim());
+    append(names_.v_bias, kv_rows(layer), 0);
     return bias;
   }
 
   int64_t interleaved_head_dim() const { return names_.interleaved_rope ? spec_.head_dim : 0; }
 
-  const TensorView* find(const std::string& name, const std::vector<int64_t>& shape) {
-    used_.insert(name);
-    const TensorView* tensor = files_.weights->find(name);
-    if (tensor == nullptr) {
-      throw error(ErrorKind::kCorrupt, "{}: tensor '{}' is missing", files_.weights->describe(), name);
-    }
-    if (tensor->shape != shape) {
-      throw error(ErrorKind::kCorrupt, "{}: tensor '{}' has shape [{}], the config asks for [{}]",
-                  files_.weights->describe(), name, fmt::join(tensor->shape, ", "), fmt::join(shape, ", "));
-    }
-    if (!is_weight_type(tensor->dtype)) {
-      throw error(ErrorKind::kUnsupported, "{}: tensor '{}' has type {}, which weights cannot have",
-                  files_.weights->describe(), name, dtype_info(tensor->dtype).name);
-    }
-    return tensor;
+  bool is_of_another_part(const std::string& name) const {
+    const std::span<const char* const> parts = family_of(spec_).other_parts;
+    return std::any_of(parts.begin(), parts.end(), [&](const char* prefix) { return name.starts_with(prefix); });
   }
 
-  // Rows of the tensor as float, refused if any element is NaN or infinite.
-  void read_rows(const TensorView& tensor, int64_t begin, int64_t end, float* out) const {
-    dequantize_rows(tensor, begin, end, out);
-    for (int64_t i = 0; i < (end - begin) * tensor.cols(); ++i) {
-      if (!std::isfinite(out[i])) {
-        throw error(ErrorKind::kCorrupt, "{}: tensor '{}' holds a value that is not finite (row {}, column {})",
-                    files_.weights->describe(), tensor.name, begin + i / tensor.cols(), i % tensor.cols());
-      }
-    }
+  // Whether it is the encoder's copy of a tensor of the decoder. Throws kUnsupported when it differs from it.
+  bool repeats_the_decoder(const std::string& name) const {
+    if (names_.encoder_prefix == nullptr || !name.starts_with(names_.encoder_prefix)) return false;
+    const std::string twin = names_.decoder_prefix + name.substr(std::string_view(names_.encoder_prefix).size());
+    if (!used_.contains(twin)) return false;
+    const TensorView *copy = files_.weights->find(name), *own = files_.weights->find(twin);
+    if (own == nullptr || std::ranges::equal(copy->bytes, own->bytes)) return true;
+    throw error(ErrorKind::kUnsupported, "{}: tensor '{}' differs from '{}'; encoder and decoder must be the same net",
+                files_.weights->describe(), name, twin);
   }
 
   void check_nothing_left() const {
     for (const std::string& name : files_.weights->names()) {
       if (used_.contains(name) || is_redundant_tensor(name, spec_, names_)) continue;
+      if (is_of_another_part(name) || repeats_the_decoder(name)) continue;
       throw error(ErrorKind::kUnsupported, "{}: tensor '{}' has no place in family {}", files_.weights->describe(),
                   name, spec_.family);
     }
   }
 
-  void check_finite(const TensorView& tensor) const {
-    pool_->parallel_for(tensor.rows(), 256, [&](int64_t begin, int64_t end, int) {
-      std::vector<float> row(tensor.cols());
-      for (int64_t i = begin; i < end; ++i) read_rows(tensor, i, i + 1, row.data());
-    });
-  }
-
-  std::vector<float> vector(const std::string& name, int64_t size) {
-    std::vector<float> values(static_cast<size_t>(size));
-    read_rows(*find(name, {size}), 0, 1, values.data());
-    return values;
-  }
-
-  // The parts below one another as one matrix; or as a stack of `count` matrices of equally many parts, each beginning a panel.
-  PackedMatrix pack(const std::vector<MatrixPart>& parts, int64_t count = 1) const {
-    std::vector<const TensorView*> tensors;
-    for (const MatrixPart& part : parts) tensors.push_back(part.tensor);
-    return pack_as(format_of(tensors), parts, count);
-  }
-
-  PackedMatrix pack_as(PackedMatrix::Format format, const std::vector<MatrixPart>& parts, int64_t count) const {
-    const int64_t k = parts.front().tensor->cols(), parts_each = static_cast<int64_t>(parts.size()) / count;
-    int64_t n = 0;
-    for (int64_t i = 0; i < parts_each; ++i) n += parts[static_cast<size_t>(i)].rows();
-    const int64_t whole = count == 1 ? n : count * stacked_rows(n), panels_each = stacked_rows(n) / kernels::kPanel;
-    if (kept_) return kept_->next(format, whole, k);
-    PackedMatrix matrix(format, whole, k);
-    pool_->parallel_for(matrix.panels(), 1, [&](int64_t begin, int64_t end, int) {
-      std::vector<float> rows(static_cast<size_t>(kernels::kPanel * k));
-      for (int64_t panel = begin; panel < end; ++panel) {
-        const int64_t first = panel % panels_each * kernels::kPanel, rows_here = std::min(kernels::kPanel, n - first);
-        for (int64_t i = 0; i < rows_here; ++i) {
-          int64_t row = first + i;
-          const MatrixPart* part = parts.data() + panel / panels_each * parts_each;
-          for (; row >= part->rows(); ++part) row -= part->rows();
-          const int64_t source = part->source_row(row);
-          if (matrix.is_four_bit()) {
-            pack_four_bit_row(*part->tensor, source, panel * kernels::kPanel + i, matrix);
-          } else {
-            read_rows(*part->tensor, source, source + 1, rows.data() + i * k);
-            if (matrix.format() == PackedMatrix::Format::kQ8) check_fits_int8(*part->tensor, rows.data() + i * k);
-          }
-        }
-        if (!matrix.is_four_bit()) matrix.pack_panel(panel, rows.data(), rows_here);
-      }
-    });
-    return matrix;
-  }
-
-  void check_fits_int8(const TensorView& tensor, const float* row) const {
-    const auto too_large = [](float x) { return std::fabs(x) > PackedMatrix::kMostInInt8; };
-    const float* end = row + tensor.cols();
-    if (const float* found = std::find_if(row, end, too_large); found != end)
-      throw error(ErrorKind::kUnsupported, "{}: tensor '{}' holds {}, more than int8 weights can say; --precise can",
-                  files_.weights->describe(), tensor.name, *found);
-  }
-
-  void pack_four_bit_row(const TensorView& tensor, int64_t source, int64_t row, PackedMatrix& matrix) const {
-    for (int64_t group = 0; group < matrix.groups(); ++group) {
-      const FourBitBlock block = read_four_bit_block(tensor, source, group);
-      if (!std::isfinite(f16_to_f32(block.scale)) || !std::isfinite(f16_to_f32(block.minimum))) {
-        throw error(ErrorKind::kCorrupt, "{}: tensor '{}' holds a value that is not finite (row {}, column {})",
-                    files_.weights->describe(), tensor.name, source, group * kernels::kGroup);
-      }
-      matrix.pack_group(row, group, block.scale, block.minimum, block.values);
-    }
-  }
-
-  const ModelFiles& files_;
   const ModelSpec& spec_;
-  const TensorNames& names_;
-  PackedMatrix::Format format_;
-  ThreadPool* pool_;  // null where nothing is packed
-  std::set<std::string> used_;
-  std::unique_ptr<PackedFile> kept_;  // packed earlier; null: to be packed
 };
 
 }  // namespace

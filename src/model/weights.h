@@ -13,6 +13,17 @@
 
 namespace pent {
 
+// What Gemma 4's block has besides (model/gemma_block.h).
+struct GemmaBlockWeights {
+  std::vector<float> attn_post_norm;     // [d_model], as all norms here
+  std::vector<float> ffn_post_norm;      // of the dense net's output
+  std::vector<float> router_norm;        // the router's scale / sqrt(d_model)
+  std::vector<float> experts_norm;       // of what the experts are given …
+  std::vector<float> experts_post_norm;  // … and of what they say
+  std::vector<float> post_norm;          // of both nets' sum
+  float encode_scale = 1, denoise_scale = 1;
+};
+
 struct BlockWeights {
   std::vector<float> attn_norm;       // [d_model]
   std::vector<float> attn_norm_bias;  // [d_model]; empty: RMSNorm
@@ -20,6 +31,7 @@ struct BlockWeights {
   std::vector<float> qkv_bias;       // as the rows of qkv; empty: none
   std::vector<float> q_norm;         // [head_dim], of each query head; empty: none
   std::vector<float> k_norm;         // [head_dim]
+  std::vector<float> v_norm;         // [head_dim], ones; empty: values are as projected
   kernels::PackedMatrix attn_out;    // [d_model, n_heads * head_dim]
   std::vector<float> attn_out_bias;  // [d_model]; empty: none
   std::vector<float> ffn_norm;       // [d_model]
@@ -28,7 +40,15 @@ struct BlockWeights {
   std::vector<float> up_bias;        // [ffn_dim]; kGelu's, as the next
   kernels::PackedMatrix down;        // [d_model, ffn_dim]
   std::vector<float> down_bias;      // [d_model]
-  ExpertWeights experts;             // instead of gate_up and down where spec.has_experts(layer)
+  ExpertWeights experts;    // instead of gate_up and down where spec.has_experts(layer); in Gemma's block beside them
+  GemmaBlockWeights gemma;  // of that block alone
+};
+
+// Of a model with a canvas (model/self_conditioning.h).
+struct SelfConditioningWeights {
+  std::vector<float> norm;        // [d_model]
+  kernels::PackedMatrix gate_up;  // [2 * ffn_dim, d_model]
+  kernels::PackedMatrix down;     // [d_model, ffn_dim]
 };
 
 struct ModelWeights {
@@ -39,6 +59,7 @@ struct ModelWeights {
   std::vector<float> final_norm;                  // [d_model]
   std::vector<float> final_norm_bias;             // [d_model]; empty: RMSNorm
   kernels::PackedMatrix head;                     // [vocab_size, d_model]
+  SelfConditioningWeights self_conditioning;      // if spec.canvas_length
   std::shared_ptr<const MappedFile> packed_file;  // where the matrices are mapped from; null: packed in memory
 
   // Throws kIo if a file that is still read from was cut short.

@@ -4,6 +4,13 @@
 
 namespace pent {
 
+void Machine::gate(FfnKind kind, const float* gate_up, int64_t width, float* out) const {
+  const float* up = gate_up + width;
+  if (kind == FfnKind::kSwiGlu) return kernels.silu_mul(gate_up, up, width, out);
+  kernels.gelu(gate_up, width, out);
+  for (int64_t i = 0; i < width; ++i) out[i] *= up[i];
+}
+
 // Work items are one panel of outputs for up to kRowBlock rows: borders that no thread count moves. A panel's weights
 // are read once per row block; the block's activations stay in the second-level cache.
 void Machine::matmul(const kernels::PackedMatrix& w, Activations& in, int64_t rows, float* out, bool add) const {

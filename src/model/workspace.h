@@ -56,6 +56,8 @@ struct Machine {
   void finish_row(Activations& activations, int64_t row) const {
     if (!precise) kernels.quantize_row(activations.row(row), activations.width, activations.quantized.view(), row);
   }
+  // out [width] = act(gate) * up, the two side by side; kind has a gate.
+  void gate(FfnKind kind, const float* gate_up, int64_t width, float* out) const;
   // out [rows, w.n()] = in * w^T, or += with `add`.
   void matmul(const kernels::PackedMatrix& w, Activations& in, int64_t rows, float* out, bool add = false) const;
 };

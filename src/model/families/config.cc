@@ -48,6 +48,22 @@ std::vector<int32_t> token_list(const Json& object, const char* key, const std::
 
 }  // namespace
 
+namespace {
+
+const Json& section_of(const Json& config, const char* section) {
+  static const Json kNone;
+  return config.is_object() && config.contains(section) ? config.at(section) : kNone;
+}
+
+}  // namespace
+
+ConfigReader::ConfigReader(const ModelFiles& files, const char* section)
+    : files_(files),
+      config_(section_of(files.config, section)),
+      where_(fmt::format("{}/config.json: {}", files.where, section)) {
+  if (!config_.is_object()) throw error(ErrorKind::kCorrupt, "{} is missing, or no object", where_);
+}
+
 int ConfigReader::size(const char* key, int fallback) const {
   const auto value = get_int(config(), key, where_);
   if (value) return checked_size(*value, key, where_);
@@ -165,6 +181,21 @@ void read_stop_ids(const ModelFiles& files, ModelSpec& spec) {
 namespace {
 
 template <typename Refuse>
+void check_global_layers(const ModelSpec& spec, const Refuse& refuse) {
+  const GlobalLayers& global = spec.global;
+  if (global.layers.empty()) return;
+  if (static_cast<int>(global.layers.size()) > spec.n_layers || global.layers.back() >= spec.n_layers)
+    refuse(fmt::format("layers with full attention beyond the model's {}", spec.n_layers));
+  if (spec.n_heads % global.n_kv_heads != 0)
+    refuse(fmt::format("{} attention heads cannot share {} key/value heads in layers with full attention", spec.n_heads,
+                       global.n_kv_heads));
+  if (global.head_dim % 2 != 0 || int64_t{spec.n_heads} * global.head_dim > kMaxWidth)
+    refuse(fmt::format("head dimension {} in layers with full attention", global.head_dim));
+  if (!std::isfinite(global.rope_theta) || global.rope_theta <= 1)
+    refuse(fmt::format("RoPE base {} in layers with full attention is not above 1", global.rope_theta));
+}
+
+template <typename Refuse>
 void check_rope_scaling(const ModelSpec& spec, const Refuse& refuse) {
   const RopeScaling& scaling = spec.rope_scaling;
   using Kind = RopeScaling::Kind;
@@ -199,6 +230,7 @@ void check_rope(const ModelSpec& spec, const Refuse& refuse) {
     refuse(fmt::format("RoPE turns {} of a head's {} channels; it needs pairs of them", spec.rotated_dim(),
                        spec.head_dim));
   check_rope_scaling(spec, refuse);
+  check_global_layers(spec, refuse);
   if (!std::isfinite(spec.rope_theta) || spec.rope_theta <= 1)
     refuse(fmt::format("RoPE base {} is not above 1", spec.rope_theta));
 }

@@ -21,7 +21,9 @@ int32_t checked_token(int64_t value, const char* key, const std::string& where);
 // A config.json (or a GGUF's metadata under one architecture's prefix) with checked look-ups.
 class ConfigReader {
  public:
-  ConfigReader(const ModelFiles& files) : files_(files), where_(files.where + "/config.json") {}
+  ConfigReader(const ModelFiles& files) : files_(files), config_(files.config), where_(files.where + "/config.json") {}
+  // The object under a key of it. Throws kCorrupt when there is none.
+  ConfigReader(const ModelFiles& files, const char* section);
 
   // A size or count in [1, 2^24]. Without a fallback (0) a missing key is an error.
   int size(const char* key, int fallback = 0) const;
@@ -33,7 +35,7 @@ class ConfigReader {
   void require_absent(const char* key) const;
   int32_t token(const char* key) const;  // from config.json, else generation_config.json; -1 if absent
   bool has(const char* key) const;       // and not null
-  const Json& config() const { return files_.config; }
+  const Json& config() const { return config_; }
   const std::string& where() const { return where_; }
 
   // architectures[0], model_type
@@ -42,6 +44,7 @@ class ConfigReader {
 
  private:
   const ModelFiles& files_;
+  const Json& config_;
   std::string where_;
 };
 

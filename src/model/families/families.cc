@@ -16,14 +16,14 @@ std::string architecture_text(const ModelFiles& files) {
 }  // namespace
 
 std::span<const Family> families() {
-  static const Family table[] = {kLladaFamily,      kDreamFamily,    kSdarFamily,     kFastDllmV2Family,
+  static const Family table[] = {kLladaFamily,      kDreamFamily,         kSdarFamily,     kFastDllmV2Family,
                                  kOpenDcoderFamily,  // before qwen2, whose architecture it names
                                  kDiffuLlamaFamily,  // before llama
-                                 kLlamaFamily,      kQwen2Family,    kQwen3Family,    kQwen3MoeFamily,
-                                 kRnd1Family,       kSdarMoeFamily,  kLladaMoeFamily, kLlada2Family,
-                                 kA2dLlamaFamily,   kA2dQwen2Family, kA2dQwen3Family,
+                                 kLlamaFamily,      kQwen2Family,         kQwen3Family,    kQwen3MoeFamily,
+                                 kRnd1Family,       kSdarMoeFamily,       kLladaMoeFamily, kLlada2Family,
+                                 kA2dLlamaFamily,   kA2dQwen2Family,      kA2dQwen3Family,
                                  kDiffuGptFamily,  // before gpt2
-                                 kGpt2Family};
+                                 kGpt2Family,       kDiffusionGemmaFamily};
   return table;
 }
 

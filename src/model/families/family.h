@@ -22,6 +22,24 @@ struct ExpertNames {
   const char* shared_up = nullptr;
   const char* shared_down = nullptr;  // [d_model, shared_dim]
   bool stacked = false;
+  const char* gate_up = nullptr;  // instead of gate and up, stacked: [n_experts, 2 * expert_dim, d_model], gate first
+  const char* scales = nullptr;   // [n_experts], on the weights that rows give them
+};
+
+// What Gemma 4's block has besides, and DiffusionGemma (spec 11 §3).
+struct GemmaNames {
+  const char* attn_post_norm = nullptr;  // [d_model], as all norms here
+  const char* ffn_post_norm = nullptr;
+  const char* experts_norm = nullptr;
+  const char* experts_post_norm = nullptr;
+  const char* post_norm = nullptr;
+  const char* router_scale = nullptr;   // [d_model]
+  const char* encode_scale = nullptr;   // [1]
+  const char* denoise_scale = nullptr;  // [1]
+  const char* condition_norm = nullptr;
+  const char* condition_gate = nullptr;  // [ffn_dim, d_model]
+  const char* condition_up = nullptr;
+  const char* condition_down = nullptr;  // [d_model, ffn_dim]
 };
 
 // Where a container keeps the weights of the pre-norm transformer. In the names of a block, {} is its number. Null where no
@@ -51,6 +69,10 @@ struct TensorNames {
   const char* qkv = nullptr;  // instead of q, k and v: their rows below one another
   const char* qkv_bias = nullptr;
   ExpertNames experts = {};
+  GemmaNames gemma = {};
+  // The encoder's copies of the decoder's tensors have this prefix instead of that; either will do, both must be equal.
+  const char* decoder_prefix = nullptr;
+  const char* encoder_prefix = nullptr;
   const char* positions = nullptr;        // [max_positions, d_model]; if spec.learned_positions
   const char* final_norm_bias = nullptr;  // [d_model], as the next two; if spec.layer_norm
   const char* attn_norm_bias = nullptr;
@@ -72,6 +94,8 @@ struct Family {
   ModelSpec (*read_spec)(const ModelFiles& files);
   // What its logits were compared with, full, from kept keys and values and in ragged batches (tests/unit/parity); null: nothing.
   const char* proof = nullptr;
+  // How names begin that belong to parts for other things than text, which are not read.
+  std::span<const char* const> other_parts = {};
   // Which naming these files have, of several that were published; null: `names`.
   const TensorNames& (*names_in)(const ModelFiles& files) = nullptr;
 };
@@ -110,6 +134,7 @@ extern const Family kRnd1Family;
 extern const Family kSdarMoeFamily;
 extern const Family kLladaMoeFamily;
 extern const Family kLlada2Family;
+extern const Family kDiffusionGemmaFamily;
 extern const TensorNames kLladaNames;            // of the original checkpoints
 extern const TensorNames kLlamaNames;            // of transformers' Llama, Qwen2, Qwen3 and their relatives
 extern const TensorNames kGgufNames;             // of all families in GGUF …

@@ -109,6 +109,8 @@ Json gpt2_config(const ModelSpec& spec) {
 }  // namespace
 
 Json to_config(const ModelSpec& spec) {
+  if (spec.block == BlockKind::kGemma)
+    throw error(ErrorKind::kUnsupported, "family {}: writing config.json is not supported", spec.family);
   Json config = spec.family == kLladaFamily.name ? llada_config(spec)
                 : spec.learned_positions         ? gpt2_config(spec)
                                                  : llama_config(spec);

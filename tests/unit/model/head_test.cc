@@ -70,6 +70,21 @@ TEST(Head, BiasesActFirstAndMayBan) {
   EXPECT_EQ(stats.top[2].token, 3);
 }
 
+TEST(Head, LogitsAreDividedAfterTheBiasesAndBeforeAllElse) {
+  std::vector<float> logits = {1, 2, 3}, quotients = {3, 1, 1.5f};
+  HeadRequest request{.entropy = true, .biases = {{0, 5}}};
+  request.divisors = {2};
+  const RowStats stats = reduce_logits(logits, request, 0), expected = reduce_logits(quotients, {.entropy = true}, 0);
+  EXPECT_EQ(logits, quotients);
+  EXPECT_EQ(stats.entropy, expected.entropy);
+  EXPECT_EQ(stats.log_sum_exp, expected.log_sum_exp);
+  for (const float divisor : {0.0f, -1.0f, std::numeric_limits<float>::quiet_NaN()}) {
+    request.divisors = {divisor};
+    EXPECT_THROW(check_head_request(request, 1, 3), Error);
+  }
+  EXPECT_THROW(check_head_request(request, 2, 3), Error);
+}
+
 TEST(Head, TopListsTheBestWithLowerIdsFirst) {
   HeadRequest request;
   request.top = 3;

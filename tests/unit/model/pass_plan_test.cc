@@ -5,6 +5,24 @@
 namespace pent {
 namespace {
 
+// Encoded rows look back from where they stand, a canvas from where it begins.
+TEST(PassPlan, AWindowCutsARowsSightAndACanvassAsAWhole) {
+  PassPlan plan;
+  plan.add_causal(0, std::vector<int32_t>(6, 1));
+  plan.add_full(0, std::vector<int32_t>(3, 2), 6);
+  plan.sequences.back().denoises = true;
+  const PassPlan cut = cut_to_window(plan, 4);
+  const auto sight = [&](uint32_t row) {
+    EXPECT_EQ(cut.rows[row].ranges_count, 1u);
+    const SlotRange& range = cut.ranges[cut.rows[row].ranges_begin];
+    return std::pair(range.begin, range.end);
+  };
+  EXPECT_EQ(sight(0), std::pair(0, 1));
+  EXPECT_EQ(sight(3), std::pair(0, 4));
+  EXPECT_EQ(sight(5), std::pair(2, 6));
+  for (const uint32_t row : {6u, 7u, 8u}) EXPECT_EQ(sight(row), std::pair(3, 9));  // three kept slots and the canvas
+}
+
 TEST(PassPlan, FullRowsShareOneRangeOverEverything) {
   PassPlan plan;
   plan.add_full(4, std::vector<int32_t>{7, 8, 9}, 10);

@@ -71,5 +71,15 @@ TEST(Rope, YarnMagnitudeIsThePapers) {
   EXPECT_DOUBLE_EQ(yarn_magnitude(40, 1, 1), 1);
 }
 
+// transformers' "proportional": 64 of 256 pairs turn, with the frequencies of a head of 512 channels.
+TEST(Rope, GlobalLayersTurnTheirFirstPairsOnly) {
+  const RopeTable table =
+      global_rope_table({.layers = {5}, .n_kv_heads = 2, .head_dim = 512, .turning_pairs = 64, .rope_theta = 1e6});
+  ASSERT_EQ(table.frequencies.size(), 256u);
+  EXPECT_EQ(table.frequencies[0], 1);
+  EXPECT_NEAR(table.frequencies[63], std::pow(1e6, -126.0 / 512), 1e-7);
+  for (size_t i = 64; i < 256; ++i) EXPECT_EQ(table.frequencies[i], 0);
+}
+
 }  // namespace
 }  // namespace pent
