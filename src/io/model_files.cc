@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/mapped_file.h"
 #include "io/gguf_split.h"
+#include "io/gpt2_tokenizer.h"
 #include "io/refused_formats.h"
 
 namespace pent {
@@ -69,6 +70,25 @@ std::string read_chat_template(const TextReader& read, const Json& tokenizer_con
   return template_of(read_json(read, "chat_template.json", where), where + "/chat_template.json");
 }
 
+// tokenizer.json, or what GPT-2's repositories had before it.
+void read_tokenizer(const TextReader& read, ModelFiles& files) {
+  if (auto tokenizer = read("tokenizer.json", kMaxTokenizerBytes)) {
+    files.tokenizer_json = *std::move(tokenizer);
+    return;
+  }
+  const auto vocab = read("vocab.json", kMaxTokenizerBytes), merges = read("merges.txt", kMaxTokenizerBytes);
+  if (!vocab || !merges) {
+    throw error(
+        ErrorKind::kNotFound,
+        "{}/tokenizer.json: no such file, nor vocab.json with merges.txt; another layout (tokenizer.model) must "
+        "be converted first: python3 -c \"from transformers import AutoTokenizer as t; "
+        "t.from_pretrained('.').save_pretrained('.')\"",
+        files.where);
+  }
+  files.tokenizer_json = gpt2_tokenizer_json(*vocab, *merges, files.tokenizer_config, files.where);
+  files.tokenizer_name = "vocab.json and merges.txt";
+}
+
 // All but the weights.
 ModelFiles read_descriptions(const TextReader& read, const std::string& where) {
   ModelFiles files;
@@ -82,15 +102,8 @@ ModelFiles read_descriptions(const TextReader& read, const std::string& where) {
   }
   refuse_quantized_config(files.config, where + "/config.json");
   files.generation_config = read_json(read, "generation_config.json", where);
-  auto tokenizer = read("tokenizer.json", kMaxTokenizerBytes);
-  if (!tokenizer) {
-    throw error(ErrorKind::kNotFound,
-                "{}/tokenizer.json: no such file; older layouts (vocab.json with merges.txt, tokenizer.model) "
-                "must be converted first",
-                where);
-  }
-  files.tokenizer_json = *std::move(tokenizer);
   files.tokenizer_config = read_json(read, "tokenizer_config.json", where);
+  read_tokenizer(read, files);
   files.chat_template = read_chat_template(read, files.tokenizer_config, where);
   return files;
 }

@@ -13,12 +13,13 @@
 namespace pent {
 
 struct ModelFiles {
-  std::string where;                      // for messages and --json "model": path or name
-  Json config;                            // config.json; null for GGUF
-  Json generation_config;                 // generation_config.json; null if absent
-  std::string tokenizer_json;             // text of tokenizer.json; empty for GGUF
-  Json tokenizer_config;                  // tokenizer_config.json; null if absent
-  std::string chat_template;              // of chat_template.jinja, tokenizer_config or chat_template.json, or GGUF's; may be empty
+  std::string where;                              // for messages and --json "model": path or name
+  Json config;                                    // config.json; null for GGUF
+  Json generation_config;                         // generation_config.json; null if absent
+  std::string tokenizer_json;                     // text of tokenizer.json, or one made of older files; empty for GGUF
+  std::string tokenizer_name = "tokenizer.json";  // the file or files it comes from, for messages
+  Json tokenizer_config;                          // tokenizer_config.json; null if absent
+  std::string chat_template;  // of chat_template.jinja, tokenizer_config or chat_template.json, or GGUF's; may be empty
   std::shared_ptr<WeightSource> weights;  // never null
   std::shared_ptr<GgufFile> gguf;         // same object as weights when the model is a GGUF, else null
 };

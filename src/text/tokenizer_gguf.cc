@@ -257,7 +257,8 @@ std::shared_ptr<const Tokenizer> make_tokenizer_from_gguf(const GgufFile& file) 
 }
 
 std::shared_ptr<const Tokenizer> make_tokenizer(const ModelFiles& files) {
-  if (!files.tokenizer_json.empty()) return parse_tokenizer_json(files.tokenizer_json, files.where + "/tokenizer.json");
+  if (!files.tokenizer_json.empty())
+    return parse_tokenizer_json(files.tokenizer_json, files.where + "/" + files.tokenizer_name);
   if (files.gguf) return make_tokenizer_from_gguf(*files.gguf);
   throw error(ErrorKind::kNotFound, "{}: has no tokenizer", files.where);
 }

