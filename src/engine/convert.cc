@@ -122,6 +122,8 @@ GgufPairs metadata_of(const ModelFiles& source, ModelSpec spec, const std::strin
   GgufVocabulary vocabulary = gguf_vocabulary(source, *tokenizer, spec.vocab_size, spec.bos_id, spec.eos_id);
   if (!vocabulary.note.empty()) notes.push_back(vocabulary.note);
   pairs.insert(pairs.end(), vocabulary.pairs.begin(), vocabulary.pairs.end());
+  if (!source.generation_config.is_null())
+    pairs.emplace_back(kGenerationConfigKey, to_json_line(source.generation_config));
   return pairs;
 }
 
@@ -142,6 +144,7 @@ ModelFiles described_as_directory(const ModelFiles& source, const ModelSpec& spe
   files.config = to_config(spec);
   files.tokenizer_json = tokenizer_json_of_gguf(*source.gguf);
   files.chat_template = source.chat_template;
+  files.generation_config = source.generation_config;
   const auto tokenizer = make_tokenizer(files);  // without GGUF's names for rows that are no tokens
   files.tokenizer_config = {{"tokenizer_class", "PreTrainedTokenizerFast"}, {"model_max_length", spec.max_positions}};
   for (const auto& [id, key] : {std::pair(spec.bos_id, "bos_token"),

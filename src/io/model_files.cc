@@ -114,6 +114,11 @@ ModelFiles open_gguf_model(const std::filesystem::path& path) {
   files.gguf = open_gguf(path);
   files.weights = files.gguf;
   files.chat_template = files.gguf->get_string("tokenizer.chat_template").value_or("");
+  if (const auto text = files.gguf->get_string(kGenerationConfigKey)) {
+    const std::string where = fmt::format("{}: {}", files.where, kGenerationConfigKey);
+    files.generation_config = parse_json(*text, where);
+    if (!files.generation_config.is_object()) throw error(ErrorKind::kCorrupt, "{}: not a JSON object", where);
+  }
   return files;
 }
 

@@ -12,6 +12,9 @@
 
 namespace pent {
 
+// Where our GGUF files keep generation_config.json, for which GGUF itself has no place.
+inline constexpr const char* kGenerationConfigKey = "pent.generation_config";
+
 struct ModelFiles {
   std::string where;                              // for messages and --json "model": path or name
   Json config;                                    // config.json; null for GGUF

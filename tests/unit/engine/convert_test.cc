@@ -48,6 +48,7 @@ class Convert : public ::testing::Test {
     spec.stop_ids = {spec.eos_id};
     ModelFiles files = make_random_model(spec, 3);
     files.tokenizer_json = tokenizer;
+    files.generation_config = {{"temperature", 0.5}, {"repetition_penalty", 1.2}};
     write_model_directory(files, source_);
   }
 
@@ -242,6 +243,16 @@ TEST_F(Convert, StoppingLeavesNothing) {
   EXPECT_ERROR(convert_model(open_model_files(source_), dir_ / "x.gguf", options, pool_), kCancelled, "stopped");
   EXPECT_EQ(calls, 5);
   EXPECT_FALSE(std::filesystem::exists(dir_ / "x.gguf"));
+}
+
+TEST_F(Convert, GenerationDefaultsGoAlongBothWays) {
+  convert(source_, dir_ / "m.gguf");
+  convert(dir_ / "m.gguf", dir_ / "directory");
+  const Json wanted = open_model_files(source_).generation_config;
+  EXPECT_EQ(open_model_files(dir_ / "m.gguf").generation_config, wanted);
+  EXPECT_EQ(open_model_files(dir_ / "directory").generation_config, wanted);
+  write_gguf(dir_ / "bad.gguf", {{kGenerationConfigKey, std::string("[1]")}}, {});
+  EXPECT_ERROR(open_model_files(dir_ / "bad.gguf"), kCorrupt, "pent.generation_config", "not a JSON object");
 }
 
 // The vocabulary alone, without the tokenizer.json that goes along in our own files.
