@@ -163,13 +163,13 @@ void gated_ffn(const Machine& machine, FfnKind kind, const kernels::PackedMatrix
   machine.matmul(down, scratch.gated, rows, out, add);
 }
 
-void look_at_head_rows(int layer, BlockPass& pass) {
+void look_at_wanted_rows(int layer, BlockPass& pass) {
   Sight& sight = pass.sight(layer);
-  sight.tiles = make_attention_tiles(*sight.plan, pass.caches, &pass.plan.head_rows);
+  sight.tiles = make_attention_tiles(*sight.plan, pass.caches, &pass.wanted);
 }
 
-void move_head_rows_to_front(BlockPass& pass, BlockScratch& scratch) {
-  const std::vector<uint32_t>& kept = pass.plan.head_rows;
+void move_wanted_rows_to_front(BlockPass& pass, BlockScratch& scratch) {
+  const std::vector<uint32_t>& kept = pass.wanted;
   move_to_front(kept, scratch.attended.row(0), scratch.attended.width);
   move_to_front(kept, pass.residual.data(), pass.spec.d_model);
   if (!pass.denoised.empty()) move_to_front(kept, pass.denoised.data(), 1);

@@ -37,6 +37,7 @@ struct BlockPass {
   std::vector<float> residual;       // [rows, d_model]
   std::vector<int64_t> block_ends;   // where the rows of each sequence's blocks end; of models that route by block
   std::vector<uint8_t> denoised;     // [rows]: of a canvas, not encoded; of models with a canvas
+  std::vector<uint32_t> wanted;      // plan.wanted_rows()
 
   int64_t rows() const { return static_cast<int64_t>(plan.rows.size()); }
   Sight& sight(int layer) { return spec.window > 0 && !spec.is_global(layer) ? windowed : whole; }
@@ -78,9 +79,9 @@ void gated_ffn(const Machine& machine, FfnKind kind, const kernels::PackedMatrix
                const kernels::PackedMatrix& down, int64_t ffn, int64_t rows, BlockScratch& scratch, float* out,
                bool add);
 
-// Of the last layer, where only the plan's head rows are wanted: their tiles alone are left in its sight; after attention their
+// Of the last layer, where only some rows are wanted (pass.wanted): their tiles alone are left in its sight; after attention their
 // rows come first in attended, residual and denoised.
-void look_at_head_rows(int layer, BlockPass& pass);
-void move_head_rows_to_front(BlockPass& pass, BlockScratch& scratch);
+void look_at_wanted_rows(int layer, BlockPass& pass);
+void move_wanted_rows_to_front(BlockPass& pass, BlockScratch& scratch);
 
 }  // namespace pent

@@ -66,10 +66,10 @@ void run_gemma_block(const Machine& machine, const BlockWeights& weights, int la
 
 void run_last_gemma_block(const Machine& machine, const BlockWeights& weights, int layer, BlockPass& pass,
                           BlockScratch& scratch) {
-  look_at_head_rows(layer, pass);
+  look_at_wanted_rows(layer, pass);
   attend_rows(machine, weights, layer, pass, scratch);
-  move_head_rows_to_front(pass, scratch);
-  finish_block(machine, weights, layer, static_cast<int64_t>(pass.plan.head_rows.size()), pass, scratch);
+  move_wanted_rows_to_front(pass, scratch);
+  finish_block(machine, weights, layer, static_cast<int64_t>(pass.wanted.size()), pass, scratch);
 }
 
 }  // namespace pent

@@ -54,6 +54,7 @@ class NativeDenoiser : public Denoiser {
     result.rows.assign(plan.head_rows.size(), {});
     result.logits.clear();
     if (plan.rows.empty()) return;
+    pass.wanted = plan.wanted_rows();
     prepare_pass(machine_, pass);
     pass.residual = std::move(residual_);
     embed(plan, pass.residual);
