@@ -22,7 +22,8 @@ Json parse_merges(std::string_view text, const std::string& where) {
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.empty() || line.starts_with("#version")) continue;
     const size_t space = line.find(' ');
-    if (space == 0 || space + 1 >= line.size() || line.find(' ', space + 1) != std::string_view::npos) {
+    if (space == std::string_view::npos || space == 0 || space + 1 == line.size() ||
+        line.find(' ', space + 1) != std::string_view::npos) {
       throw error(ErrorKind::kCorrupt, "{}/merges.txt: line {}: '{}' is not a pair of tokens", where, number,
                   printable(line, 60));
     }

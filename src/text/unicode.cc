@@ -55,7 +55,7 @@ bool is_mark(char32_t code) {
 
 bool is_nonspacing_mark(char32_t code) {
   if (code == 0x1734) return true;
-  if (code == 0x1885 || code == 0x1886 || code == 0x111C9) return false;
+  if (code == 0x1885 || code == 0x1886 || code == 0xA9BD || code == 0x111C9) return false;
   return utf8proc_category(static_cast<utf8proc_int32_t>(code)) == UTF8PROC_CATEGORY_MN;
 }
 
