@@ -145,7 +145,12 @@ TEST(RegexSyntaxProperty, AgreesWithPcre) {
       for (const std::string& part : parts) text += part;
       if (text.empty()) continue;
       bool matches = false;
-      judge.find_all(text, [&](size_t begin, size_t end) { matches = begin == 0 && end == text.size(); });
+      try {
+        judge.find_all(text, [&](size_t begin, size_t end) { matches = begin == 0 && end == text.size(); });
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::kResourceExhausted) throw;
+        continue;  // it goes back and forth where alternatives overlap, and gives up
+      }
       if (made.matches(text) != matches) RC_FAIL(regex + " on '" + text + "'");
     }
   }));
