@@ -6,6 +6,8 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <map>
+#include <string>
 
 #include "text/utf8.h"
 
@@ -44,13 +46,22 @@ void split(uint32_t first, uint32_t last, std::vector<ByteSequence>& sequences) 
 }  // namespace
 
 CodeSet CodeSet::category(std::string_view name) {
-  CodeSet set;
-  if (name.empty() || name.size() > 2) return set;
-  for (uint32_t code = 0; code <= kLastCode; ++code) {
-    const std::string_view category = utf8proc_category_string(static_cast<utf8proc_int32_t>(code));
-    if (category.starts_with(name)) set.add(code, code);
-  }
-  return set;
+  // Every character is looked at once, not for every pattern that asks.
+  static const std::map<std::string, CodeSet, std::less<>> kCategories = [] {
+    std::map<std::string, CodeSet, std::less<>> sets;
+    uint32_t first = 0;
+    for (uint32_t code = 1; code <= kLastCode + 1; ++code) {
+      const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(first));
+      if (code <= kLastCode && utf8proc_category(static_cast<utf8proc_int32_t>(code)) == category) continue;
+      const std::string both = utf8proc_category_string(static_cast<utf8proc_int32_t>(first));
+      sets[both].add(first, code - 1);
+      sets[both.substr(0, 1)].add(first, code - 1);
+      first = code;
+    }
+    return sets;
+  }();
+  const auto found = kCategories.find(name);
+  return found == kCategories.end() ? CodeSet() : found->second;
 }
 
 void CodeSet::add(uint32_t first, uint32_t last) {
