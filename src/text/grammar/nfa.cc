@@ -9,7 +9,7 @@
 namespace pent::grammar {
 namespace {
 
-constexpr int kDepth = 1000;  // of rules in rules: the construction is recursive
+constexpr int kDepth = 250;  // of rules in rules: the construction is recursive
 
 struct TooLarge {};
 
