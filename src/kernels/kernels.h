@@ -120,6 +120,9 @@ struct KernelSet {
   // compiler from leaving them out.
   int32_t (*int8_peak)(int64_t rounds);
 
+  // The index of the largest x, the lowest among equals; n >= 1. *finite: that no x is NaN or infinite. With a NaN the index means
+  // nothing.
+  int64_t (*arg_max)(const float* x, int64_t n, bool* finite);
   // Sum of exp(x - max) in double; the weighted one also gives the sum of exp(x - max) * (x - max).
   // -infinity adds nothing.
   double (*exp_sum)(const float* x, int64_t n, float max);

@@ -3,7 +3,6 @@
 #include "model/head.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -15,12 +14,6 @@ namespace {
 
 constexpr float kBanned = -std::numeric_limits<float>::infinity();
 
-bool all_finite(std::span<const float> logits) {
-  uint32_t bad = 0;
-  for (const float z : logits) bad |= static_cast<uint32_t>((std::bit_cast<uint32_t>(z) & 0x7F800000) == 0x7F800000);
-  return bad == 0;
-}
-
 void ban_all_but(const TokenSet& allowed, std::span<float> logits) {
   for (size_t token = 0; token < logits.size(); ++token)
     if (!contains(allowed, static_cast<int32_t>(token))) logits[token] = kBanned;
@@ -31,6 +24,18 @@ void penalize(std::span<float> logits, std::span<const int32_t> recent, float pe
     float& logit = logits[static_cast<size_t>(token)];
     if (logit != kBanned) logit = logit > 0 ? logit / penalty : logit * penalty;
   }
+}
+
+// Biases, bans, penalties and divisors, in place. False: the request has none.
+bool adjust(std::span<float> logits, const HeadRequest& request, size_t row) {
+  const bool bans = !request.allowed.empty() && request.allowed[row] != nullptr;
+  const bool penalizes = request.repetition_penalty != 1, divides = !request.divisors.empty();
+  for (const TokenBias& bias : request.biases) logits[bias.token] += bias.bias;
+  if (bans) ban_all_but(*request.allowed[row], logits);
+  if (penalizes) penalize(logits, request.recent[row], request.repetition_penalty);
+  if (divides)
+    for (float& z : logits) z /= request.divisors[row];
+  return !request.biases.empty() || bans || penalizes || divides;
 }
 
 // Better first: the larger logit, the lower id among equals.
@@ -241,22 +246,18 @@ void check_head_request(const HeadRequest& request, size_t head_rows, int vocab_
 }
 
 RowStats reduce_logits(std::span<float> logits, const HeadRequest& request, size_t row) {
-  if (!all_finite(logits)) throw error(ErrorKind::kCorrupt, "the logits of head row {} are not finite", row);
-  for (const TokenBias& bias : request.biases) logits[bias.token] += bias.bias;
-  if (!request.allowed.empty() && request.allowed[row] != nullptr) ban_all_but(*request.allowed[row], logits);
-  if (request.repetition_penalty != 1) penalize(logits, request.recent[row], request.repetition_penalty);
-  if (!request.divisors.empty())
-    for (float& z : logits) z /= request.divisors[row];
-
-  RowStats stats;
-  for (size_t token = 1; token < logits.size(); ++token) {
-    if (logits[token] > logits[stats.argmax]) stats.argmax = static_cast<int32_t>(token);
-  }
-  stats.max_logit = logits[stats.argmax];
-  if (!std::isfinite(stats.max_logit)) throw error(ErrorKind::kInvalidArgument, "head request: no token is allowed");
-
   const kernels::KernelSet& kernels = kernels::active_kernel_set();
   const int64_t n = static_cast<int64_t>(logits.size());
+  bool finite = false;
+  int64_t best = kernels.arg_max(logits.data(), n, &finite);
+  if (!finite) throw error(ErrorKind::kCorrupt, "the logits of head row {} are not finite", row);
+  if (adjust(logits, request, row)) best = kernels.arg_max(logits.data(), n, &finite);
+
+  RowStats stats;
+  stats.argmax = static_cast<int32_t>(best);
+  stats.max_logit = logits[best];
+  if (!std::isfinite(stats.max_logit)) throw error(ErrorKind::kInvalidArgument, "head request: no token is allowed");
+
   double weighted = 0;
   const double sum = request.entropy ? kernels.exp_sum_weighted(logits.data(), n, stats.max_logit, &weighted)
                                      : kernels.exp_sum(logits.data(), n, stats.max_logit);

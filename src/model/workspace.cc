@@ -11,13 +11,15 @@ void Machine::gate(FfnKind kind, const float* gate_up, int64_t width, float* out
   for (int64_t i = 0; i < width; ++i) out[i] *= up[i];
 }
 
-// Work items are one panel of outputs for up to kRowBlock rows: borders that no thread count moves. A panel's weights
-// are read once per row block; the block's activations stay in the second-level cache.
+// Work items are panels of outputs for up to kRowBlock rows; where they are cut changes no bit (kernels/kernels.h). A panel's
+// weights are read once per row block; the block's activations stay in the second-level cache. Few rows read weights for little
+// arithmetic: each thread takes some panels in a row, four times, so that neither the hand-out nor a slower thread costs much.
 void Machine::matmul(const kernels::PackedMatrix& w, Activations& in, int64_t rows, float* out, bool add) const {
   const Stopwatch watch = measure(&PassTimes::matmul);
   constexpr int64_t kRowBlock = 128;
   const int64_t panels = w.panels(), row_blocks = (rows + kRowBlock - 1) / kRowBlock;
-  const int64_t grain = rows < 16 ? 2 : 1;
+  const int64_t pieces = int64_t{4} * pool.threads();
+  const int64_t grain = rows < 16 ? (panels + pieces - 1) / pieces : 1;
   pool.parallel_for(row_blocks * panels, grain, [&](int64_t begin, int64_t end, int) {
     while (begin < end) {
       const int64_t block = begin / panels, panel = begin % panels;

@@ -251,6 +251,30 @@ inline double fold(const __m256d (&sums)[2]) {
   return _mm_cvtsd_f64(_mm_add_sd(half, _mm_unpackhi_pd(half, half)));
 }
 
+int64_t arg_max(const float* x, int64_t n, bool* finite) {
+  const __m256i infinity = _mm256_set1_epi32(0x7F800000);
+  __m256 best = _mm256_set1_ps(-INFINITY);
+  __m256i at = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), index = at, bad = _mm256_setzero_si256();
+  for (int64_t i = 0; i < n; i += 8) {
+    const __m256 part = load_part(x + i, n - i);  // a finite 0 behind the end
+    const __m256i exponent = _mm256_and_si256(_mm256_castps_si256(part), infinity);
+    bad = _mm256_or_si256(bad, _mm256_cmpeq_epi32(exponent, infinity));
+    const __m256 values = fill_part(part, n - i), larger = _mm256_cmp_ps(values, best, _CMP_GT_OQ);
+    best = _mm256_blendv_ps(best, values, larger);
+    at = _mm256_blendv_epi8(at, index, _mm256_castps_si256(larger));
+    index = _mm256_add_epi32(index, _mm256_set1_epi32(8));
+  }
+  *finite = _mm256_testz_si256(bad, bad);
+  float values[8];
+  int32_t places[8];
+  _mm256_storeu_ps(values, best);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(places), at);
+  int lane = 0;
+  for (int i = 1; i < 8; ++i)
+    if (values[i] > values[lane] || (values[i] == values[lane] && places[i] < places[lane])) lane = i;
+  return places[lane];
+}
+
 double exp_sum(const float* x, int64_t n, float max) {
   __m256d sums[2] = {_mm256_setzero_pd(), _mm256_setzero_pd()};
   for (int64_t i = 0; i < n; i += 8) {
@@ -331,6 +355,7 @@ const KernelSet kKernels = {
     .attention_values_bf16 = attention_values_bf16,
     .to_bf16 = to_bf16,
     .int8_peak = int8_peak,
+    .arg_max = arg_max,
     .exp_sum = exp_sum,
     .exp_sum_weighted = exp_sum_weighted,
     .exp_tempered = exp_tempered,

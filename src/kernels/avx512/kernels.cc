@@ -309,6 +309,25 @@ inline void add_double(__m512d (&sums)[2], __m512 x) {
 
 inline double fold(const __m512d (&sums)[2]) { return _mm512_reduce_add_pd(_mm512_add_pd(sums[0], sums[1])); }
 
+int64_t arg_max(const float* x, int64_t n, bool* finite) {
+  const __m512 lowest = _mm512_set1_ps(-INFINITY);
+  __m512 best = lowest;
+  __m512i at = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), index = at;
+  __mmask16 bad = 0;
+  for (int64_t i = 0; i < n; i += 16) {
+    const __mmask16 mask = lanes(n - i);
+    const __m512 values = _mm512_mask_loadu_ps(lowest, mask, x + i);
+    bad |= _mm512_mask_fpclass_ps_mask(mask, values, 0x99);  // quiet and signalling NaN, both infinities
+    const __mmask16 larger = _mm512_cmp_ps_mask(values, best, _CMP_GT_OQ);
+    best = _mm512_mask_mov_ps(best, larger, values);
+    at = _mm512_mask_mov_epi32(at, larger, index);
+    index = _mm512_add_epi32(index, _mm512_set1_epi32(16));
+  }
+  *finite = bad == 0;
+  const __mmask16 largest = _mm512_cmp_ps_mask(best, _mm512_set1_ps(_mm512_reduce_max_ps(best)), _CMP_EQ_OQ);
+  return _mm512_mask_reduce_min_epi32(largest, at);
+}
+
 double exp_sum(const float* x, int64_t n, float max) {
   __m512d sums[2] = {_mm512_setzero_pd(), _mm512_setzero_pd()};
   for (int64_t i = 0; i < n; i += 16) {
@@ -381,6 +400,7 @@ constexpr KernelSet kKernels = {
     .attention_values_bf16 = values_bf16<WidenedPairs>,
     .to_bf16 = to_bf16,
     .int8_peak = int8_peak,
+    .arg_max = arg_max,
     .exp_sum = exp_sum,
     .exp_sum_weighted = exp_sum_weighted,
     .exp_tempered = exp_tempered,

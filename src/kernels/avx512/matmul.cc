@@ -68,17 +68,24 @@ inline __m512 load_f16(const uint16_t* at) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)));
 }
 
-// So few rows are bound by reading the weights. A panel's later tiles find them in the cache, and memory would rest meanwhile: the
-// last tile asks for the next panel (`ahead`, null for none), group by group.
-constexpr int64_t kMostRowsThatAskAhead = 2 * kRowsQ8;
+// A panel's first tile fetches its weights; the later tiles find them in the cache, and memory would rest meanwhile. So the
+// first tiles of a panel ask for the next one, an equal share each, group by group. A single tile (6 rows or fewer) never
+// lets memory rest.
+struct Ahead {
+  const uint8_t* at;  // the next line to ask for
+  int64_t bytes;      // with each group
+};
 
-template <int64_t kBytes>
-inline void ask_ahead(const uint8_t*& ahead) {
-  if (!ahead) return;
-#pragma GCC unroll 16
-  for (int64_t line = 0; line < kBytes; line += 64)
-    _mm_prefetch(reinterpret_cast<const char*>(ahead + line), _MM_HINT_T1);
-  ahead += kBytes;
+inline void ask_ahead(Ahead& ahead) {
+  for (const uint8_t* end = ahead.at + ahead.bytes; ahead.at < end; ahead.at += 64)
+    _mm_prefetch(reinterpret_cast<const char*>(ahead.at), _MM_HINT_T1);
+}
+
+// What tile `tile` asks for of the next panel, which has `groups` groups of `group_bytes`.
+inline Ahead share_of_next(const uint8_t* next, int64_t groups, int64_t group_bytes, int64_t tile, bool asks) {
+  constexpr int64_t kAsking = 2;  // tiles
+  if (!asks || tile >= kAsking) return {nullptr, 0};
+  return {next + tile * groups * (group_bytes / kAsking), group_bytes / kAsking};
 }
 
 // The last two tiles are of even height: 8 rows are 4 + 4, not 6 + 2.
@@ -89,7 +96,7 @@ inline int64_t next_tile(int64_t rows_left) {
 
 // weights, scales: this panel's. values, row_scales, offsets: the tile's first row.
 template <int R>
-void tile_q8(const uint8_t* weights, const uint8_t* ahead, const uint16_t* scales, int64_t groups, const int8_t* values,
+void tile_q8(const uint8_t* weights, Ahead ahead, const uint16_t* scales, int64_t groups, const int8_t* values,
              const float* row_scales, const int32_t* offsets, const TileOut& to) {
   __m512 sums[R][2];
 #pragma GCC unroll 8
@@ -116,7 +123,7 @@ void tile_q8(const uint8_t* weights, const uint8_t* ahead, const uint16_t* scale
       sums[r][0] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][0]), _mm512_mul_ps(row_scale, scale0), sums[r][0]);
       sums[r][1] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][1]), _mm512_mul_ps(row_scale, scale1), sums[r][1]);
     }
-    ask_ahead<kGroup * kPanel>(ahead);
+    ask_ahead(ahead);
     weights += kGroup * kPanel;
     scales += kPanel;
   }
@@ -124,13 +131,13 @@ void tile_q8(const uint8_t* weights, const uint8_t* ahead, const uint16_t* scale
 }
 
 // [rows - 1]
-using TileQ8 = void (*)(const uint8_t*, const uint8_t*, const uint16_t*, int64_t, const int8_t*, const float*,
-                        const int32_t*, const TileOut&);
+using TileQ8 = void (*)(const uint8_t*, Ahead, const uint16_t*, int64_t, const int8_t*, const float*, const int32_t*,
+                        const TileOut&);
 constexpr TileQ8 kTilesQ8[kRowsQ8] = {tile_q8<1>, tile_q8<2>, tile_q8<3>, tile_q8<4>, tile_q8<5>, tile_q8<6>};
 
 // scales: this panel's, and its minima if it has any. values, row_scales, offsets, row_sums: the tile's first row.
 template <int R, bool kMinima>
-void tile_q4(const uint8_t* weights, const uint8_t* ahead, const uint16_t* scales, int64_t groups, const int8_t* values,
+void tile_q4(const uint8_t* weights, Ahead ahead, const uint16_t* scales, int64_t groups, const int8_t* values,
              const float* row_scales, const int32_t* offsets, const float* row_sums, const TileOut& to) {
   const __m512i low = _mm512_set1_epi8(15);
   __m512 sums[R][2];
@@ -168,7 +175,7 @@ void tile_q4(const uint8_t* weights, const uint8_t* ahead, const uint16_t* scale
         sums[r][1] = _mm512_fmadd_ps(row_sum, minimum1, sums[r][1]);
       }
     }
-    ask_ahead<kGroup * kPanel / 2>(ahead);
+    ask_ahead(ahead);
     weights += kGroup * kPanel / 2;
     scales += (kMinima ? 2 : 1) * kPanel;
   }
@@ -176,8 +183,8 @@ void tile_q4(const uint8_t* weights, const uint8_t* ahead, const uint16_t* scale
 }
 
 // [rows - 1]
-using TileQ4 = void (*)(const uint8_t*, const uint8_t*, const uint16_t*, int64_t, const int8_t*, const float*,
-                        const int32_t*, const float*, const TileOut&);
+using TileQ4 = void (*)(const uint8_t*, Ahead, const uint16_t*, int64_t, const int8_t*, const float*, const int32_t*,
+                        const float*, const TileOut&);
 template <bool kMinima>
 constexpr TileQ4 kTilesQ4[kRowsQ8] = {tile_q4<1, kMinima>, tile_q4<2, kMinima>, tile_q4<3, kMinima>,
                                       tile_q4<4, kMinima>, tile_q4<5, kMinima>, tile_q4<6, kMinima>};
@@ -206,14 +213,16 @@ void matmul_f32(const MatrixF32& w, const float* x, int64_t x_stride, float* out
 }
 
 void matmul_q8(const MatrixQ8& w, const RowsQ8& x, float* out, int64_t out_stride, const MatmulRange& range) {
+  constexpr int64_t kGroupBytes = kGroup * kPanel;
   for (int64_t panel = range.panel_begin; panel < range.panel_end; ++panel) {
-    const uint8_t* weights = w.values + panel * w.groups * kGroup * kPanel;
+    const uint8_t* weights = w.values + panel * w.groups * kGroupBytes;
     const uint16_t* scales = w.scales + panel * w.groups * kPanel;
-    const bool few = range.row_end - range.row_begin <= kMostRowsThatAskAhead && panel + 1 < range.panel_end;
+    // The next panel may be another thread's; it is in a cache then all the same.
+    const bool asks = range.row_end - range.row_begin > kRowsQ8 && (panel + 1) * kPanel < w.n;
+    int64_t tile = 0;
     for (int64_t row = range.row_begin, rows; row < range.row_end; row += rows) {
       rows = next_tile(range.row_end - row);
-      const bool last = row > range.row_begin && row + rows == range.row_end;
-      const uint8_t* ahead = few && last ? weights + w.groups * kGroup * kPanel : nullptr;
+      const Ahead ahead = share_of_next(weights + w.groups * kGroupBytes, w.groups, kGroupBytes, tile++, asks);
       const int8_t* values = x.values + row * x.groups * kGroup;
       const float* row_scales = x.scales + row * x.groups;
       const int32_t* offsets = x.offsets + row * x.groups;
@@ -224,21 +233,23 @@ void matmul_q8(const MatrixQ8& w, const RowsQ8& x, float* out, int64_t out_strid
 }
 
 void matmul_q4(const MatrixQ4& w, const RowsQ8& x, float* out, int64_t out_stride, const MatmulRange& range) {
+  constexpr int64_t kGroupBytes = kGroup * kPanel / 2;
   for (int64_t panel = range.panel_begin; panel < range.panel_end; ++panel) {
-    const uint8_t* weights = w.values + panel * w.groups * kGroup * kPanel / 2;
+    const uint8_t* weights = w.values + panel * w.groups * kGroupBytes;
     const uint16_t* scales = w.scales + panel * w.groups * (w.has_minima ? 2 : 1) * kPanel;
-    const bool few = range.row_end - range.row_begin <= kMostRowsThatAskAhead && panel + 1 < range.panel_end;
+    // The next panel may be another thread's; it is in a cache then all the same.
+    const bool asks = range.row_end - range.row_begin > kRowsQ8 && (panel + 1) * kPanel < w.n;
+    int64_t tile = 0;
     for (int64_t row = range.row_begin, rows; row < range.row_end; row += rows) {
       rows = next_tile(range.row_end - row);
-      const bool last = row > range.row_begin && row + rows == range.row_end;
-      const uint8_t* ahead = few && last ? weights + w.groups * kGroup * kPanel / 2 : nullptr;
+      const Ahead ahead = share_of_next(weights + w.groups * kGroupBytes, w.groups, kGroupBytes, tile++, asks);
       const int8_t* values = x.values + row * x.groups * kGroup;
       const float* row_scales = x.scales + row * x.groups;
       const int32_t* offsets = x.offsets + row * x.groups;
       const float* row_sums = x.sums + row * x.groups;
       const TileOut to = {out + row * out_stride + panel * kPanel, out_stride, w.n - panel * kPanel, range.add};
-      const TileQ4 tile = w.has_minima ? kTilesQ4<true>[rows - 1] : kTilesQ4<false>[rows - 1];
-      tile(weights, ahead, scales, w.groups, values, row_scales, offsets, row_sums, to);
+      const TileQ4 product = w.has_minima ? kTilesQ4<true>[rows - 1] : kTilesQ4<false>[rows - 1];
+      product(weights, ahead, scales, w.groups, values, row_scales, offsets, row_sums, to);
     }
   }
 }

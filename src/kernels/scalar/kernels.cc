@@ -237,6 +237,16 @@ int32_t int8_peak(int64_t rounds) {
   return sum;
 }
 
+int64_t arg_max(const float* x, int64_t n, bool* finite) {
+  int64_t best = 0;
+  *finite = true;
+  for (int64_t i = 0; i < n; ++i) {
+    if (x[i] > x[best]) best = i;
+    *finite &= isfinite(x[i]) != 0;
+  }
+  return best;
+}
+
 double exp_sum_weighted(const float* x, int64_t n, float max, double* weighted) {
   double sum = 0, sum_weighted = 0;
   for (int64_t i = 0; i < n; ++i) {
@@ -281,6 +291,7 @@ const KernelSet kKernels = {
     .attention_values_bf16 = attention_values_bf16,
     .to_bf16 = to_bf16,
     .int8_peak = int8_peak,
+    .arg_max = arg_max,
     .exp_sum = exp_sum,
     .exp_sum_weighted = exp_sum_weighted,
     .exp_tempered = exp_tempered,

@@ -150,6 +150,32 @@ TEST_P(ElementwiseKernels, SoftmaxAgreesWithScalar) {
   }
 }
 
+TEST_P(ElementwiseKernels, ArgMaxIsTheFirstOfTheLargestAndSeesWhatIsNotFinite) {
+  for (const int64_t n : kLengths) {
+    auto x = noise(n, 9, 60);
+    for (const int64_t place : {int64_t{0}, n / 3, n - 1}) {
+      auto with = x;
+      with[place] = with[n - 1] = 100;  // twice, or once at the end
+      bool finite = false;
+      EXPECT_EQ(set().arg_max(with.data(), n, &finite), place) << n;
+      EXPECT_TRUE(finite);
+      for (const float bad : {kInfinity, -kInfinity, std::nanf("")}) {
+        with[place] = bad;
+        set().arg_max(with.data(), n, &finite);
+        EXPECT_FALSE(finite) << n << ", " << place << ", " << bad;
+      }
+    }
+    std::fill(x.begin(), x.end(), -kInfinity);
+    bool finite = true;
+    EXPECT_EQ(set().arg_max(x.data(), n, &finite), 0);
+    x[n - 1] = -3;
+    EXPECT_EQ(set().arg_max(x.data(), n, &finite), n - 1);
+    for (int64_t i = 0; i < n; ++i) x[i] = -1 - static_cast<float>(i % 5);
+    EXPECT_EQ(set().arg_max(x.data(), n, &finite), 0);
+    EXPECT_TRUE(finite);
+  }
+}
+
 TEST_P(ElementwiseKernels, ExpSumsAgreeWithScalarAndIgnoreBannedTokens) {
   for (const int64_t n : kLengths) {
     auto x = noise(n, 8, 60);
