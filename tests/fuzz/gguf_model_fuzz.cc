@@ -3,6 +3,8 @@
 #include "base/error.h"
 #include "engine/convert_plan.h"
 #include "io/model_files.h"
+#include "io/tensor_table.h"
+#include "model/families/config.h"
 #include "model/families/family.h"
 #include "model/weights.h"
 #include "text/chat_template.h"

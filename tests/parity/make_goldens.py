@@ -4,7 +4,6 @@ import sys
 
 import common
 import decoders_reference
-import experts_goldens
 import make_gguf_goldens
 import make_quantize_goldens
 import make_template_cases
@@ -20,7 +19,7 @@ def tokenizer():
 
 
 PARTS = {"random": lambda: common.write_json(common.PARITY / "random.json", random_reference.vectors()),
-         "tiny": tiny_goldens.make, "decoders": decoders_reference.make_all, "experts": experts_goldens.make, "smollm2": smollm2.make, "tokenizer": tokenizer, "gguf": make_gguf_goldens.main, "quantize": make_quantize_goldens.main,
+         "tiny": tiny_goldens.make, "decoders": decoders_reference.make_all, "smollm2": smollm2.make, "tokenizer": tokenizer, "gguf": make_gguf_goldens.main, "quantize": make_quantize_goldens.main,
          "templates": make_template_cases.main}
 
 common.check_blas()
