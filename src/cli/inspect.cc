@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "cli/command.h"
 #include "cli/options.h"
+#include "engine/model.h"
 #include "model/families/family.h"
 #include "model/weights.h"
 #include "sample/preset.h"
@@ -105,15 +106,19 @@ void print_plain(const Json& facts) {
                    size("available_bytes")));
   if (const int unused = facts["unused_tensors"].get<int>(); unused > 0)
     line("not used", fmt::format("{} tensors of parts for other things than text", unused));
-  line("template", facts["chat_template"].get<bool>() ? "chat" : "none");
+  const Json& refusal = facts["chat_template_refusal"];
+  line("template", refusal.is_string()                  ? "cannot be used (run --raw): " + refusal.get<std::string>()
+                   : facts["chat_template"].get<bool>() ? "chat"
+                                                        : "none");
   std::string names;
   for (const Json& preset : facts["presets"]) names += (names.empty() ? "" : ", ") + preset.get<std::string>();
   line("presets", names + fmt::format(" (default {})", facts["default_preset"].get<std::string>()));
 }
 
 int run(const Arguments& args) {
-  const ModelFiles files = find_files({.model = args.model});
+  ModelFiles files = find_files({.model = args.model});
   const ModelSpec spec = read_spec(files);
+  const bool has_template = parse_chat_template(files) != nullptr;
   int64_t stored_bytes = 0;
   const Json formats = stored_formats(*files.weights, stored_bytes);
   Json names = Json::array();
@@ -126,20 +131,22 @@ int run(const Arguments& args) {
     if (id >= 0) tokens[std::string(key) + "_id"] = id;
   }
   tokens["stop_ids"] = spec.stop_ids;
-  const Json facts = {{"schema", 1},
-                      {"model", files.where},
-                      {"family", spec.family},
-                      {"mode", spec.is_diffusion() ? "diffusion" : "ar"},
-                      {"parameters", spec.parameters()},
-                      {"active_parameters", spec.active_parameters()},
-                      {"shapes", shapes(spec)},
-                      {"tokens", std::move(tokens)},
-                      {"stored", formats},
-                      {"unused_tensors", count_unused(*files.weights, spec)},
-                      {"memory", memory_plan(files, spec, stored_bytes)},
-                      {"chat_template", !files.chat_template.empty()},
-                      {"presets", std::move(names)},
-                      {"default_preset", spec.default_preset}};
+  const Json facts = {
+      {"schema", 1},
+      {"model", files.where},
+      {"family", spec.family},
+      {"mode", spec.is_diffusion() ? "diffusion" : "ar"},
+      {"parameters", spec.parameters()},
+      {"active_parameters", spec.active_parameters()},
+      {"shapes", shapes(spec)},
+      {"tokens", std::move(tokens)},
+      {"stored", formats},
+      {"unused_tensors", count_unused(*files.weights, spec)},
+      {"memory", memory_plan(files, spec, stored_bytes)},
+      {"chat_template", has_template},
+      {"chat_template_refusal", files.chat_template_refusal ? Json(files.chat_template_refusal->what()) : Json()},
+      {"presets", std::move(names)},
+      {"default_preset", spec.default_preset}};
   if (args.json)
     fmt::print("{}\n", to_json_line(facts));
   else

@@ -34,7 +34,7 @@ constexpr int kMaxPatternCells = 64;  // a token is a byte at least
 std::vector<TokenId> opening(const Model& model, const std::string& system) {
   const ModelSpec& spec = model.denoiser->spec();
   if (!system.empty()) {
-    if (model.chat_template == nullptr)
+    if (usable_chat_template(model) == nullptr)
       throw error(ErrorKind::kInvalidArgument, "--system needs a chat template, which this model does not have");
     return model.tokenizer->encode(apply_chat_template(model, {{"system", system}}));
   }

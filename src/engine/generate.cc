@@ -163,7 +163,7 @@ std::vector<TokenId> make_prompt(const Model& model, const std::string& user, co
 
 std::vector<TokenId> make_prompt(const Model& model, const std::vector<ChatMessage>& messages, bool raw) {
   PENT_CHECK(!messages.empty());
-  if (raw || model.chat_template == nullptr) {
+  if (raw || usable_chat_template(model) == nullptr) {
     if (messages.front().role == "system")
       throw error(ErrorKind::kInvalidArgument, "--system needs a chat template{}",
                   raw ? ", which --raw leaves out; drop one of the two" : ", which this model does not have");

@@ -56,15 +56,28 @@ ModelFiles find_model(const std::string& reference, const std::vector<EmbeddedMo
   throw error(ErrorKind::kNotFound, "no model '{}'; looked for{}", reference, looked);
 }
 
+const ChatTemplate* usable_chat_template(const Model& model) {
+  if (model.files.chat_template_refusal) throw *model.files.chat_template_refusal;
+  return model.chat_template.get();
+}
+
+std::unique_ptr<ChatTemplate> parse_chat_template(ModelFiles& files) {
+  if (files.chat_template.empty()) return nullptr;
+  try {
+    return std::make_unique<ChatTemplate>(ChatTemplate::parse(files.chat_template, files.where + ": chat template"));
+  } catch (const Error& refusal) {
+    files.chat_template_refusal = refusal;
+    return nullptr;
+  }
+}
+
 Model load_model(const std::string& reference, const std::vector<EmbeddedModel>& embedded, ThreadPool& pool,
                  const NativeOptions& options) {
   Model model;
   model.files = find_model(reference, embedded);
   model.name = reference.empty() ? embedded[0].name : reference;
   model.tokenizer = make_tokenizer(model.files);
-  if (!model.files.chat_template.empty())
-    model.chat_template = std::make_unique<ChatTemplate>(
-        ChatTemplate::parse(model.files.chat_template, model.files.where + ": chat template"));
+  model.chat_template = parse_chat_template(model.files);
   NativeOptions native = options;
   native.packed_cache.folder = packed_folder();
   model.denoiser = load_native(model.files, pool, native);

@@ -19,7 +19,7 @@ struct Model {
   std::string name;  // as the user wrote it, or the embedded model's name
   ModelFiles files;
   std::shared_ptr<const Tokenizer> tokenizer;
-  std::unique_ptr<ChatTemplate> chat_template;  // null if it has none
+  std::unique_ptr<ChatTemplate> chat_template;  // null if it has none, or files.chat_template_refusal says why
   std::unique_ptr<Denoiser> denoiser;
   ConstraintCompiler constraints;
 };
@@ -40,6 +40,12 @@ std::filesystem::path packed_folder();
 // $PENT_HOME/models (directory or NAME.gguf); org/name[@revision][:QUANT] in the Hugging Face cache, where QUANT picks the one
 // .gguf with it in its name. kNotFound lists where it looked.
 ModelFiles find_model(const std::string& reference, const std::vector<EmbeddedModel>& embedded);
+
+// The template to use; null if the model has none. Throws the refusal of one that cannot be used.
+const ChatTemplate* usable_chat_template(const Model& model);
+
+// The template that the files have, parsed; null if there is none, or where `files.chat_template_refusal` is, or becomes, set.
+std::unique_ptr<ChatTemplate> parse_chat_template(ModelFiles& files);
 
 Model load_model(const std::string& reference, const std::vector<EmbeddedModel>& embedded, ThreadPool& pool,
                  const NativeOptions& options = {});

@@ -31,12 +31,11 @@ class Header {
     number<uint32_t>(8);
     text(value);
   }
-  void value(const std::vector<int32_t>& values) {
-    array(5, values.size());
-    for (const int32_t each : values) number(each);
-  }
+  void value(const std::vector<uint8_t>& values) { array(0, values); }
+  void value(const std::vector<int32_t>& values) { array(5, values); }
+  void value(const std::vector<float>& values) { array(6, values); }
   void value(const std::vector<std::string>& values) {
-    array(8, values.size());
+    array_head(8, values.size());
     for (const std::string& each : values) text(each);
   }
   void value(const GgufStoredValue& stored) {
@@ -53,7 +52,12 @@ class Header {
     number(type);
     number(value);
   }
-  void array(uint32_t type, uint64_t count) {
+  template <typename T>
+  void array(uint32_t type, const std::vector<T>& values) {
+    array_head(type, values.size());
+    for (const T each : values) number(each);
+  }
+  void array_head(uint32_t type, uint64_t count) {
     number<uint32_t>(9);
     number(type);
     number(count);

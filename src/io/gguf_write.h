@@ -19,8 +19,9 @@ struct GgufStoredValue {
 };
 
 // A metadata value, stored as the type it has here.
-using GgufValueToWrite = std::variant<uint32_t, int32_t, float, bool, std::string, std::vector<int32_t>,
-                                      std::vector<std::string>, GgufStoredValue>;
+using GgufValueToWrite =
+    std::variant<uint32_t, int32_t, float, bool, std::string, std::vector<uint8_t>, std::vector<int32_t>,
+                 std::vector<float>, std::vector<std::string>, GgufStoredValue>;
 using GgufPairs = std::vector<std::pair<std::string, GgufValueToWrite>>;
 
 // Written atomically; the file has each tensor's axes the other way round. Throws kInvalidArgument for a name given twice, a

@@ -104,7 +104,11 @@ ModelFiles read_descriptions(const TextReader& read, const std::string& where) {
   files.generation_config = read_json(read, "generation_config.json", where);
   files.tokenizer_config = read_json(read, "tokenizer_config.json", where);
   read_tokenizer(read, files);
-  files.chat_template = read_chat_template(read, files.tokenizer_config, where);
+  try {
+    files.chat_template = read_chat_template(read, files.tokenizer_config, where);
+  } catch (const Error& refusal) {
+    files.chat_template_refusal = refusal;
+  }
   return files;
 }
 
@@ -197,7 +201,7 @@ void write_model_descriptions(const ModelFiles& files, const std::filesystem::pa
   const Json configured =
       files.tokenizer_config.is_object() ? files.tokenizer_config.value("chat_template", Json()) : Json();
   const bool has_none = configured.is_null() && files.chat_template.empty();
-  if (configured != files.chat_template && !has_none)
+  if (configured != files.chat_template && !has_none && !files.chat_template_refusal)
     write_file_atomically(directory / "chat_template.jinja", files.chat_template);
   write_json("generation_config.json", files.generation_config);
   write_json("config.json", files.config);

@@ -4,8 +4,10 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "base/error.h"
 #include "base/json.h"
 #include "io/gguf.h"
 #include "io/weight_source.h"
@@ -23,8 +25,9 @@ struct ModelFiles {
   std::string tokenizer_name = "tokenizer.json";  // the file or files it comes from, for messages
   Json tokenizer_config;                          // tokenizer_config.json; null if absent
   std::string chat_template;  // of chat_template.jinja, tokenizer_config or chat_template.json, or GGUF's; may be empty
-  std::shared_ptr<WeightSource> weights;  // never null
-  std::shared_ptr<GgufFile> gguf;         // same object as weights when the model is a GGUF, else null
+  std::optional<Error> chat_template_refusal;  // why the template that they have cannot be used; only its use needs it
+  std::shared_ptr<WeightSource> weights;       // never null
+  std::shared_ptr<GgufFile> gguf;              // same object as weights when the model is a GGUF, else null
 };
 
 // PATH is a directory or a .gguf file. Throws with the missing file named; pytorch_model.bin alone is refused by name.

@@ -80,6 +80,24 @@ RopeTable global_rope_table(const GlobalLayers& global) {
   return table;
 }
 
+std::optional<RopeScaling> llama3_scaling_of_divisors(const ModelSpec& spec) {
+  const std::vector<float>& divisors = spec.rope_scaling.divisors;
+  if (divisors.empty()) return std::nullopt;
+  ModelSpec tried = spec;
+  tried.rope_scaling = {.kind = RopeScaling::Kind::kLlama3,
+                        .factor = *std::max_element(divisors.begin(), divisors.end())};
+  const std::vector<float> plain = plain_frequencies(spec.rotated_dim(), spec.rope_theta);
+  for (int original = 1 << 4; original <= 1 << 24; original *= 2) {
+    tried.rope_scaling.original_positions = original;
+    const std::vector<float> scaled = rope_table(tried).frequencies;
+    bool same = true;
+    for (size_t i = 0; i < divisors.size(); ++i)
+      same = same && std::abs(plain[i] / scaled[i] - divisors[i]) <= 1e-5f * divisors[i];
+    if (same) return tried.rope_scaling;
+  }
+  return std::nullopt;
+}
+
 double yarn_magnitude(double factor, double mscale, double mscale_all_dim) {
   const auto term = [&](double scale) { return factor <= 1 ? 1.0 : 0.1 * scale * std::log(factor) + 1; };
   return mscale != 0 && mscale_all_dim != 0 ? term(mscale) / term(mscale_all_dim) : term(1);

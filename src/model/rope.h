@@ -1,6 +1,7 @@
 // Rotary position embedding: the angles a model turns its queries and keys by.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "model/spec.h"
@@ -16,6 +17,10 @@ struct RopeTable {
 RopeTable rope_table(const ModelSpec& spec);
 // Of spec.global's layers; pairs that do not turn have frequency 0 (transformers' "proportional").
 RopeTable global_rope_table(const GlobalLayers& global);
+
+// The rescaling of Llama 3's kind (waves of 1 and 4 turns, as published) whose table the spec's divisors make, to 1e-5; nullopt if
+// they make another.
+std::optional<RopeScaling> llama3_scaling_of_divisors(const ModelSpec& spec);
 
 // YaRN's factor on cosines and sines when the config gives none: 0.1 ln(factor) + 1 (arXiv:2309.00071 §3.4), and DeepSeek's
 // variant of it, where a quotient of two such terms is wanted (mscale, mscale_all_dim; 0: not given).

@@ -238,8 +238,9 @@ void resolve_blocks(const GenerationOptions& options, const Preset& preset, cons
                   "--cache {} is for {} attention, and this model's ({}) is {}; use --cache {}",
                   to_string(params.cache), in_blocks ? "full" : "block-causal", spec.family,
                   in_blocks ? "block-causal" : "full", in_blocks ? "block" : "prefix");
-    params.cache = in_blocks ? CacheKind::kBlock : CacheKind::kNone;
+    params.cache = CacheKind::kNone;
   }
+  if (in_blocks && params.cache == CacheKind::kNone && !options.cache) params.cache = CacheKind::kBlock;  // it is exact
   params.shift = spec.shift;
   if (!in_blocks) {
     const int whole = preset.block_length > 0 ? preset.block_length : params.max_tokens;

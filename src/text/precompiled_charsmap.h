@@ -27,5 +27,6 @@ class PrecompiledCharsmap {
 
 // Standard alphabet, with or without padding; kCorrupt naming WHERE.
 std::string decode_base64(std::string_view text, const std::string& where);
+std::string encode_base64(std::string_view bytes);  // with padding
 
 }  // namespace pent

@@ -9,6 +9,7 @@
 #include "text/bpe.h"
 #include "text/composed_tokenizer.h"
 #include "text/gguf_pre_tokenizers.h"
+#include "text/gguf_vocabulary_form.h"
 #include "text/precompiled_charsmap.h"
 #include "text/regex.h"
 #include "text/unigram.h"
@@ -203,15 +204,12 @@ void set_unigram(Metadata& file, TokenizerParts& parts) {
   parts.suffix = file.id_if("add_eos_token", true, "eos_token_id");
 }
 
-// The converter marks what begins a word and takes "##" from the rest; control tokens stay as they are.
 void restore_word_pieces(Metadata& file) {
   for (size_t id = 0; id < file.tokens().size(); ++id) {
     std::string& token = file.tokens()[id];
-    if (token.starts_with(kMark)) {
-      token.erase(0, std::string_view(kMark).size());
-    } else if (!file.is(id, kControl) && !(token.starts_with('[') && token.ends_with(']'))) {
-      token.insert(0, "##");
-    }
+    const bool bracketed =
+        token.starts_with('[') && token.ends_with(']');  // control tokens, in files without types too
+    if (!file.is(id, kControl) && !bracketed) token = restored_word_piece(token);
   }
 }
 

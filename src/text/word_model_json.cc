@@ -5,7 +5,6 @@
 #include <cmath>
 #include <utility>
 
-#include "text/bpe.h"
 #include "text/unigram.h"
 #include "text/word_piece.h"
 
@@ -52,10 +51,7 @@ std::unique_ptr<const WordModel> parse_bpe(const JsonPart& model) {
                      .unk = {}};
   if (const auto unk = get_string(model.object, "unk_token", model.where))
     options.unk = find_unk(model, *unk, vocabulary);
-  std::vector<std::pair<std::string, std::string>> pairs;
-  const std::string where = model.where + ".merges";
-  for (const Json& merge : required_array(model, "merges")) pairs.push_back(parse_merge(merge, where, pairs.size()));
-  const std::vector<Bpe::Merge> merges = resolve_merges(pairs, vocabulary, where);
+  const std::vector<Bpe::Merge> merges = parse_merges(model, vocabulary);
   return std::make_unique<Bpe>(std::move(vocabulary), merges, options);
 }
 
@@ -128,6 +124,13 @@ TokenIndex parse_vocabulary(const JsonPart& vocab) {
     vocabulary.emplace(token, static_cast<TokenId>(id.get<int64_t>()));
   }
   return vocabulary;
+}
+
+std::vector<Bpe::Merge> parse_merges(const JsonPart& model, const TokenIndex& vocabulary) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  const std::string where = model.where + ".merges";
+  for (const Json& merge : required_array(model, "merges")) pairs.push_back(parse_merge(merge, where, pairs.size()));
+  return resolve_merges(pairs, vocabulary, where);
 }
 
 std::unique_ptr<const WordModel> parse_word_model(const JsonPart& model) {

@@ -3,7 +3,9 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "text/bpe.h"
 #include "text/json_field.h"
 #include "text/word_model.h"
 
@@ -14,5 +16,6 @@ std::unique_ptr<const WordModel> parse_word_model(const JsonPart& model);
 
 TokenId parse_token_id(const Json& value, const std::string& where);
 TokenIndex parse_vocabulary(const JsonPart& vocab);  // {"token": id, …}
+std::vector<Bpe::Merge> parse_merges(const JsonPart& model, const TokenIndex& vocabulary);
 
 }  // namespace pent

@@ -133,25 +133,29 @@ TEST_F(PentPull, WrongUsageIsToldBeforeAnythingIsAsked) {
 TEST_F(PentPull, InterruptedItGoesOnWhereItStopped) {
   HubServer::Manners manners = serving(TestModels::get().ar());
   const size_t size = manners.files["model.safetensors"].content.size();
-  manners.pause_ms = 10;
+  manners.hang_after = 20000;  // of a file; then it waits to be interrupted
+  ASSERT_GT(size, 2 * manners.hang_after);
   const HubServer slow(manners);
   const Environment with_hub = environment(slow);
   const fs::path blobs = home_ / "hub/models--org--name/blobs";
   const auto incomplete = [&]() -> uint64_t {
     std::error_code failed;
-    for (const auto& entry : fs::directory_iterator(blobs, failed))
-      if (entry.path().extension() == ".incomplete" && entry.file_size() > 20000) return entry.file_size();
-    return 0;
+    uint64_t most = 0;
+    for (const auto& entry : fs::directory_iterator(blobs, failed)) {
+      const uint64_t bytes = entry.path().extension() == ".incomplete" ? entry.file_size(failed) : 0;
+      if (!failed) most = std::max(most, bytes);  // smaller files come and go meanwhile
+    }
+    return most;
   };
   PentOnTerminal pull({"pull", "org/name"}, with_hub);
-  ASSERT_TRUE(eventually([&] { return incomplete() > 0; }));
+  ASSERT_TRUE(eventually([&] { return incomplete() >= manners.hang_after; }));
   pull.type("\003");
   const Outcome stopped = pull.finish();
   EXPECT_EQ(stopped.code, 130);
   EXPECT_NE(stopped.out.find("what has arrived is kept"), std::string::npos) << stopped.out;
   const uint64_t arrived = incomplete();
-  ASSERT_GT(arrived, 20000u);
-  manners.pause_ms = 0;
+  ASSERT_GE(arrived, manners.hang_after);
+  manners.hang_after = 0;
   const HubServer quick(manners);
   const Outcome resumed = run_pent({"pull", "org/name", "--json"}, "", environment(quick));
   ASSERT_EQ(resumed.code, 0) << resumed.err;

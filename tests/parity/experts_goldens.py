@@ -134,3 +134,7 @@ def make():
     for name, config, seed in [("tiny-llada-moe", LLADA_MOE, 44), ("tiny-llada2", LLADA2, 45), ("tiny-llada22", LLADA22, 46)]:
         directory = save(name, config, block_shapes(config, name != "tiny-llada-moe"), seed)
         write_logits(name, Experts(directory).logits, sequences(seed, masked=True))
+
+
+if __name__ == "__main__":
+    make()

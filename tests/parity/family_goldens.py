@@ -5,18 +5,16 @@ papers' loops of the last two written anew.
 Run by `script/parity families`; needs requirements-families.txt."""
 
 import json
-import pathlib
 
 import numpy
 import torch
-from safetensors.numpy import save_file as save_numpy
 from safetensors.torch import save_file
 from transformers import (GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM,
                           Qwen3Config, Qwen3ForCausalLM)
 
+from common import GOLDEN, PARITY, write_tensors
 from tiny_vocabulary import BOS, EOS, MASK, SPECIAL, VOCAB, dump, write_tokenizer
 
-GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "golden"
 SAFE = 2e-4  # least margin between what was chosen and what nearly was, in a decoded golden
 
 SMALL = dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
@@ -230,18 +228,17 @@ def main():
         attention = FAMILIES[name][5]
         logits = forward(make(name), attention)
         texts = list(texts_of(200 + number, attention != "causal"))
-        save_numpy({"ids": numpy.concatenate(texts).astype(numpy.int32),
-                    "lengths": numpy.array([len(t) for t in texts], numpy.int32),
-                    "logits": numpy.concatenate([logits(t).numpy() for t in texts]).astype(numpy.float32)},
-                   GOLDEN / "parity" / f"{name}.safetensors")
-        (GOLDEN / "parity" / f"{name}.safetensors").chmod(0o644)
+        write_tensors(PARITY / f"{name}.safetensors",
+                      {"ids": numpy.concatenate(texts).astype(numpy.int32),
+                       "lengths": numpy.array([len(t) for t in texts], numpy.int32),
+                       "logits": numpy.concatenate([logits(t).numpy() for t in texts]).astype(numpy.float32)})
         if name == "tiny-sdar":
             cases = decoded(lambda p, n, t: sdar(logits, p, n, 4, t))
         elif name == "tiny-fast-dllm-v2":
             cases = decoded(lambda p, n, t: fast_dllm_v2(logits, p, n, 16, 8, t))
         else:
             continue
-        (GOLDEN / "parity" / f"{name}-decoding.json").write_text(json.dumps(cases) + "\n")
+        (PARITY / f"{name}-decoding.json").write_text(json.dumps(cases) + "\n")
 
 
 if __name__ == "__main__":

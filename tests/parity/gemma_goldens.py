@@ -2,16 +2,13 @@
 own class, and what that class makes of it: the encoder's logits, and the decoder's over a kept prompt, without and with
 self-conditioning, and again after a canvas was committed. Run by `script/parity families`; needs requirements-gemma.txt."""
 
-import pathlib
-
 import numpy
 import torch
-from safetensors.numpy import save_file
 from transformers import DiffusionGemmaConfig, DiffusionGemmaForBlockDiffusion
 
+from common import GOLDEN, PARITY, write_tensors
 from tiny_vocabulary import BOS, EOS, EOT, VOCAB, dump, write_tokenizer
 
-GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "golden"
 NAME = "tiny-diffusion-gemma"
 CANVAS = 8
 PROMPTS = (1, 5, 7, 20)  # the sliding window of 8 keeps 7 cells of a prompt
@@ -111,11 +108,10 @@ def main():
         denoised.append(reference.denoise(third))
         prompts.append(prompt)
         canvases += [first, second, third]
-    target = GOLDEN / "parity" / f"{NAME}.safetensors"
-    save_file({"ids": numpy.concatenate(prompts).astype(numpy.int32), "lengths": numpy.array(PROMPTS, numpy.int32),
-               "logits": torch.cat(encoded).numpy(), "canvases": numpy.array(canvases, numpy.int32),
-               "denoised": torch.cat(denoised).numpy()}, target)
-    target.chmod(0o644)
+    write_tensors(PARITY / f"{NAME}.safetensors",
+                  {"ids": numpy.concatenate(prompts).astype(numpy.int32), "lengths": numpy.array(PROMPTS, numpy.int32),
+                   "logits": torch.cat(encoded).numpy(), "canvases": numpy.array(canvases, numpy.int32),
+                   "denoised": torch.cat(denoised).numpy()})
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ import sys
 
 import common
 import decoders_reference
-import experts_goldens
 import make_gguf_goldens
+import make_quantize_goldens
 import make_template_cases
 import make_tokenizer_goldens
 import random_reference
@@ -19,9 +19,10 @@ def tokenizer():
 
 
 PARTS = {"random": lambda: common.write_json(common.PARITY / "random.json", random_reference.vectors()),
-         "tiny": tiny_goldens.make, "decoders": decoders_reference.make_all, "experts": experts_goldens.make, "smollm2": smollm2.make, "tokenizer": tokenizer, "gguf": make_gguf_goldens.main,
+         "tiny": tiny_goldens.make, "decoders": decoders_reference.make_all, "smollm2": smollm2.make, "tokenizer": tokenizer, "gguf": make_gguf_goldens.main, "quantize": make_quantize_goldens.main,
          "templates": make_template_cases.main}
 
 common.check_blas()
 for part in sys.argv[1:] or PARTS:
+    del sys.argv[1:]  # the parts have arguments of their own
     PARTS[part]()

@@ -333,8 +333,12 @@ def main():
     arguments = parser.parse_args()
     GOLDEN.mkdir(parents=True, exist_ok=True)
     stored = GOLDEN / "hashes.json"
-    stored_tokenizers = {"base": base_tokenizer(), "spm": spm_tokenizer(), "unigram": unigram_tokenizer(),
-                         "wordpiece": wordpiece_tokenizer()}
+    # Training breaks ties by chance: what is stored stays; without the file it is trained anew.
+    trained = {"base": base_tokenizer, "spm": spm_tokenizer, "unigram": unigram_tokenizer, "wordpiece": wordpiece_tokenizer}
+    stored_tokenizers = {}
+    for name, train in trained.items():
+        path = GOLDEN / f"{name}.json"
+        stored_tokenizers[name] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else train()
     result = {"lines": LINES, "lines_per_hash": LINES_PER_HASH, "seed": SEED, "variants": []}
     wanted = [("base", *variant) for variant in variants(stored_tokenizers["base"])] + list(more_variants())
     for of, name, patch, add_special in wanted:

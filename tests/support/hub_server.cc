@@ -229,7 +229,9 @@ void HubServer::answer_file(int fd, const Request& request, const std::string& p
   constexpr size_t kPiece = 4096;
   for (size_t at = from; at < end && !stop_; at += kPiece) {
     if (!send_all(fd, std::string_view(content).substr(at, std::min(kPiece, end - at)))) return;
-    while (manners_.hang && !stop_) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    const size_t sent = std::min(at + kPiece, end) - from;
+    const bool hangs = manners_.hang || (manners_.hang_after > 0 && sent >= manners_.hang_after);
+    while (hangs && !stop_) std::this_thread::sleep_for(std::chrono::milliseconds(10));
     if (manners_.pause_ms > 0) std::this_thread::sleep_for(std::chrono::milliseconds(manners_.pause_ms));
   }
 }

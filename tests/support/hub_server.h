@@ -45,6 +45,7 @@ class HubServer {
     bool redirect_large = true;
     std::string redirect_to;  // instead of the storage
     bool hang = false;        // nothing after the first 4 KiB of a file's body, and the connection stays open
+    size_t hang_after = 0;    // or after so many bytes
     int pause_ms = 0;         // between pieces of 4 KiB of a file's body
   };
 

@@ -39,9 +39,10 @@ Json llada_config(const ModelSpec& spec) {
           {"mask_token_id", spec.mask_id}};
 }
 
-// In the form of rope_scaling that transformers reads. kDivisors has none.
+// In the form of rope_scaling that transformers reads. kDivisors has one where they are Llama 3's.
 Json rope_scaling(const ModelSpec& spec) {
-  const RopeScaling& scaling = spec.rope_scaling;
+  const std::optional<RopeScaling> llama3 = llama3_scaling_of_divisors(spec);
+  const RopeScaling& scaling = llama3 ? *llama3 : spec.rope_scaling;
   switch (scaling.kind) {
     case RopeScaling::Kind::kNone: return nullptr;
     case RopeScaling::Kind::kLinear: return {{"rope_type", "linear"}, {"factor", scaling.factor}};
@@ -61,7 +62,8 @@ Json rope_scaling(const ModelSpec& spec) {
               {"original_max_position_embeddings", scaling.original_positions}};
     case RopeScaling::Kind::kDivisors: break;
   }
-  throw error(ErrorKind::kUnsupported, "config.json cannot say RoPE's rescaling by a table of divisors");
+  throw error(ErrorKind::kUnsupported,
+              "config.json cannot say RoPE's rescaling by a table of divisors that is not Llama 3's");
 }
 
 // Of Llama, Qwen2, Qwen3 and their relatives.

@@ -3,8 +3,10 @@
 #include <cstdlib>
 
 #include "base/mapped_file.h"
+#include "engine/generate.h"
 #include "engine/model.h"
 #include "io/hub/reference.h"
+#include "model/synth.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 
@@ -96,6 +98,41 @@ TEST_F(FindModel, NothingFoundListsWhereItLooked) {
 TEST_F(FindModel, NamesCannotClimbOutOfTheCaches) {
   for (const std::string name : {"..", "../..", "org/..", "a/b/c", "org/name@../x"})
     EXPECT_THROW(find_model(name, {}), Error) << name;  // ".." is a directory without a model
+}
+
+// A template that cannot be run is no reason to refuse the model: only what needs it is.
+TEST_F(FindModel, ATemplateThatCannotBeRunIsRefusedWhereItIsNeeded) {
+  ModelSpec spec{.family = "llada",
+                 .vocab_size = 8,
+                 .d_model = 32,
+                 .n_layers = 1,
+                 .n_heads = 1,
+                 .n_kv_heads = 1,
+                 .head_dim = 32,
+                 .ffn_dim = 32,
+                 .max_positions = 32,
+                 .mask_id = 7};
+  ModelFiles files = make_random_model(spec, 1);
+  files.tokenizer_json = R"({"model": {"vocab": {"a": 0, "b": 1}, "merges": []}, "decoder": {"type": "ByteLevel"}})";
+  ThreadPool pool(1);
+  const auto load = [&](const char* name) {
+    write_model_directory(files, home_ / name);
+    return load_model((home_ / name).string(), {}, pool);
+  };
+  files.chat_template = "{% import 'x' as y %}{{ messages }}";
+  const Model model = load("import");
+  EXPECT_EQ(make_prompt(model, "ab", "", /*raw=*/true).size(), 2u);
+  EXPECT_ERROR(make_prompt(model, "ab", "", /*raw=*/false), kUnsupported, "import: chat template", "'import'");
+  EXPECT_ERROR(usable_chat_template(model), kUnsupported, "'import'");
+  files.chat_template = "{% if %}";
+  EXPECT_ERROR(make_prompt(load("syntax"), "ab", "", false), kCorrupt, "syntax: chat template");
+  files.chat_template.clear();
+  files.tokenizer_config = {{"chat_template", {{{"name", "rag"}, {"template", "t"}}}}};
+  files.chat_template_refusal = error(ErrorKind::kUnsupported, "as when it was read");
+  EXPECT_ERROR(make_prompt(load("named"), "ab", "", false), kUnsupported, "rag", "none called 'default'");
+  files.tokenizer_config = nullptr;
+  files.chat_template_refusal.reset();
+  EXPECT_EQ(usable_chat_template(load("none")), nullptr);
 }
 
 }  // namespace

@@ -95,15 +95,22 @@ TEST_F(ModelDirectory, OfNamedTemplatesTheDefaultIsTaken) {
   put("tokenizer_config.json",
       R"({"chat_template":[{"name":"tool_use","template":"t"},{"name":"default","template":"d"}]})");
   EXPECT_EQ(open().chat_template, "d");
+  // What cannot be taken is no reason not to open the model: only a template's use needs one.
+  const auto refuse = [&] {
+    const ModelFiles files = open();
+    EXPECT_EQ(files.chat_template, "");
+    throw files.chat_template_refusal.value();
+  };
   put("tokenizer_config.json", R"({"chat_template":7})");
-  EXPECT_ERROR(open(), kCorrupt, "tokenizer_config.json", "chat_template");
+  EXPECT_ERROR(refuse(), kCorrupt, "tokenizer_config.json", "chat_template");
   put("tokenizer_config.json", R"({"chat_template":["d"]})");
-  EXPECT_ERROR(open(), kCorrupt, "tokenizer_config.json", "an entry of 'chat_template'");
+  EXPECT_ERROR(refuse(), kCorrupt, "tokenizer_config.json", "an entry of 'chat_template'");
   put("tokenizer_config.json",
       R"({"chat_template":[{"name":"rag","template":"r"},{"name":"tool_use","template":"t"}]})");
-  EXPECT_ERROR(open(), kUnsupported, "tokenizer_config.json", "rag, tool_use", "chat_template.jinja");
+  EXPECT_ERROR(refuse(), kUnsupported, "tokenizer_config.json", "rag, tool_use", "chat_template.jinja");
   put("chat_template.jinja", "chosen");
   EXPECT_EQ(open().chat_template, "chosen");
+  EXPECT_FALSE(open().chat_template_refusal);
 }
 
 TEST_F(ModelDirectory, TheProcessorsTemplateIsTheLastResort) {

@@ -266,6 +266,21 @@ TEST(TinyFamilies, Llada2sBlockCacheIsExact) {
   }
 }
 
+// Tiny-A2D trained as BD3-LM is seen block by block: finished ones are kept unasked.
+TEST(TinyFamilies, BlockCausalTinyA2dsBlockCacheIsExact) {
+  ThreadPool pool(2);
+  const auto denoiser = load_tiny("tiny-a2d-llama", pool);
+  EXPECT_EQ(resolve({}, denoiser->spec()).preset, "llada");
+  EXPECT_EQ(resolve({}, denoiser->spec()).cache, CacheKind::kBlock);
+  for (const int length : {8, 29, 64}) {
+    const std::vector<int32_t> prompt = {3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5};
+    const Decoded kept = decode_case(*denoiser, prompt, {.max_tokens = length}),
+                  anew = decode_case(*denoiser, prompt, {.max_tokens = length, .cache = "none"});
+    EXPECT_EQ(kept.tokens, anew.tokens) << length;
+    EXPECT_EQ(kept.nfe, anew.nfe) << length;
+  }
+}
+
 // With a sub-block as long as the block nothing outside it is kept that could change.
 TEST(TinyFamilies, ASubBlockCacheOfWholeBlocksIsExact) {
   ThreadPool pool(2);
