@@ -17,7 +17,7 @@ std::vector<TokenId> with_start_token(std::vector<TokenId> prompt, const ModelSp
   if (without) prompt.insert(prompt.begin(), spec.bos_id);
   if (!prompt.empty()) return prompt;
   if (spec.bos_id >= 0) return {spec.bos_id};
-  if (spec.is_diffusion() && !spec.shift) return {};
+  if (spec.is_masked_diffusion() && !spec.shift) return {};
   if (spec.eos_id >= 0) return {spec.eos_id};
   throw error(ErrorKind::kInvalidArgument,
               "the prompt is empty, and this model ({}) has no token to start from; give it a prompt", spec.family);
@@ -26,10 +26,15 @@ std::vector<TokenId> with_start_token(std::vector<TokenId> prompt, const ModelSp
 std::unique_ptr<Sampler> make_sampler(std::vector<TokenId> prompt, const SamplingParams& params,
                                       const ModelSpec& spec) {
   if (!params.diffusion) return make_ar_sampler(std::move(prompt), params, spec.stop_ids);
+  SamplingParams own = params;
+  if (params.remask.kind == RemaskKind::kRenoise) {  // canvases are denoised whole, as far as the context goes
+    const int behind = (params.block_length - params.max_tokens % params.block_length) % params.block_length;
+    own.padding = std::min(behind, spec.max_positions - static_cast<int>(prompt.size()) - params.max_tokens);
+    return make_renoise_sampler(std::move(prompt), own, spec.vocab_size, spec.stop_ids);
+  }
   Canvas canvas(spec.mask_id);
   canvas.append_fixed(prompt);
   canvas.append_masked(params.length.kind == LengthKind::kDaedal ? params.length.initial : params.max_tokens);
-  SamplingParams own = params;
   if (params.attention_block > 0) {  // the last block is denoised whole, as in training
     const int behind = (params.attention_block - canvas.size() % params.attention_block) % params.attention_block;
     own.padding = std::min(behind, spec.max_positions - canvas.size());
@@ -88,6 +93,10 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
   const ModelSpec& spec = model.denoiser->spec();
   const Tokenizer& tokenizer = *model.tokenizer;
   const std::optional<Constraint> constraint = constraint_of(options);
+  if (constraint && spec.canvas_length > 0)
+    throw error(ErrorKind::kInvalidArgument,
+                "a constraint is not for this model ({}), which draws all cells of a canvas anew in every step",
+                spec.family);
   std::shared_ptr<const TokenAutomaton> language;
   if (constraint) language = model.constraints.compile(*constraint, tokenizer, spec, /*may_end=*/true);
   std::vector<std::unique_ptr<Sampler>> samplers;

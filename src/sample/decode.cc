@@ -64,6 +64,7 @@ class Decoding {
     request_.recent.clear();
     request_.allowed.clear();
     request_.targets.clear();
+    request_.divisors.clear();
     for (auto& each : running_) {
       each->head_begin = plan_.head_rows.size();
       const size_t first_row = plan_.rows.size();

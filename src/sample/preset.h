@@ -12,6 +12,7 @@
 #include "sample/constraint/cell_filter.h"
 #include "sample/length.h"
 #include "sample/options.h"
+#include "sample/renoise.h"
 #include "sample/revise.h"
 #include "sample/score.h"
 #include "sample/select.h"
@@ -22,7 +23,7 @@ struct Preset {
   std::string_view name;
   std::string_view summary;  // one line for `pent presets`
   std::string_view source;   // where method and defaults are from
-  bool diffusion = false;    // for masked diffusion models; else for autoregressive ones
+  bool diffusion = false;  // for diffusion models, of masks or (remask kRenoise) of random tokens; else autoregressive
   int max_tokens = 0;
   LengthRule length;        // .most: max_tokens
   int block_length = 0;     // 0: AR, or the model's block, or the whole canvas as one
@@ -36,8 +37,11 @@ struct Preset {
   double temperature = 0;
   double top_p = 1;
   int top_k = 0;
+  double final_temperature = 0;  // kRenoise, as the next
+  SettleRule settle;
 };
 std::span<const Preset> presets();
+bool fits(const Preset& preset, const ModelSpec& spec);
 const Preset* find_preset(std::string_view name);  // nullptr if there is none of that name
 
 // One generation with every choice made.
@@ -62,7 +66,8 @@ struct SamplingParams {
   bool shift = false;       // the model's: logits of row i - 1 decide cell i
   int padding = 0;          // last cells of the canvas that only fill the model's block: not part of the answer
   int attention_block = 0;  // of block-causal attention, a multiple of block_length; 0: full attention
-  float temperature = 0;
+  float temperature = 0;    // of the draw
+  RenoiseRule renoise;      // kRenoise: what logits are divided by before it, and when a canvas ends
   float top_p = 1;
   float min_p = 0;
   int top_k = 0;

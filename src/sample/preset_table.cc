@@ -158,6 +158,20 @@ constexpr std::array kPresets = {
            .score_of = ScoreOf::kDraws,
            .cache = CacheKind::kBlock,
            .top_p = 0.95},
+    Preset{.name = "diffusion-gemma",
+           .summary = "canvases of random tokens: what is certain together stays for a step, all else is random again",
+           .source = "DiffusionGemma as transformers decodes it: entropy bound 0.1, temperature 0.8 to 0.4, ended when "
+                     "settled; finished canvases are cached: exact",
+           .diffusion = true,
+           .max_tokens = 8192,
+           .steps_per_block = 48,
+           .select = {SelectKind::kEntropyBound, 0.1},
+           .remask = {RemaskKind::kRenoise},
+           .score = ScoreKind::kEntropy,
+           .cache = CacheKind::kBlock,
+           .temperature = 0.8,
+           .final_temperature = 0.4,
+           .settle = {1, 0.005}},
     Preset{.name = "ar",
            .summary = "autoregressive: one token after the other; greedy, or temperature, top-k and top-p",
            .source = "next-token sampling; nucleus: arXiv:1904.09751",
@@ -168,6 +182,11 @@ constexpr std::array kPresets = {
 }  // namespace
 
 std::span<const Preset> presets() { return kPresets; }
+
+bool fits(const Preset& preset, const ModelSpec& spec) {
+  if (!preset.diffusion) return !spec.is_diffusion();
+  return preset.remask.kind == RemaskKind::kRenoise ? spec.canvas_length > 0 : spec.is_masked_diffusion();
+}
 
 const Preset* find_preset(std::string_view name) {
   const auto found =

@@ -26,9 +26,10 @@ constexpr std::array<Rule<SelectKind>, 8> kSelect = {{{SelectKind::kLinear, "lin
                                                       {SelectKind::kDynamic, "dynamic", 0.85, 0, 1},
                                                       {SelectKind::kAncestral, "ancestral", 0, 0, 0}}};
 
-constexpr std::array<Rule<RemaskKind>, 8> kRemask = {{{RemaskKind::kNone, "none", 0, 0, 0},
+constexpr std::array<Rule<RemaskKind>, 9> kRemask = {{{RemaskKind::kNone, "none", 0, 0, 0},
                                                       {RemaskKind::kEdit, "edit", 0.9, 0, 1},
                                                       {RemaskKind::kPathPlanning, "p2", 0, 0, 0},
+                                                      {RemaskKind::kRenoise, "renoise", 0, 0, 0},
                                                       {RemaskKind::kWino, "wino", 0.9, 0, 1},
                                                       {RemaskKind::kCap, "remdm-cap", 0.008, 0, 1},
                                                       {RemaskKind::kRescale, "remdm-rescale", 0.015, 0, 1},

@@ -83,7 +83,7 @@ TEST(Preset, PresetMustFitTheModel) {
   EXPECT_EQ(refusal({.preset = "dreams"}, fake_ar_spec()),
             "no preset 'dreams'; there are llada, fast-dllm, dream, rnd1, eb, llada2, llada2.1, daedal, mdlm, "
             "diffugpt, diffullama, remdm, p2, "
-            "wino, sdar, fast-dllm-v2, ar");
+            "wino, sdar, fast-dllm-v2, diffusion-gemma, ar");
 }
 
 TEST(Preset, ContradictionsAreRefusedWithTheReason) {
@@ -239,10 +239,15 @@ TEST(Preset, DreamHasAStepForEachCellOfOneBlock) {
 
 TEST(Preset, EveryPresetResolvesForItsKindOfModel) {
   for (const Preset& preset : presets()) {
-    const SamplingParams params =
-        resolve({.preset = std::string(preset.name)}, preset.diffusion ? fake_diffusion_spec() : fake_ar_spec());
-    EXPECT_EQ(params.diffusion, preset.diffusion);
-    EXPECT_GE(params.max_tokens, 1);
+    int models = 0;
+    for (const ModelSpec& spec : {fake_diffusion_spec(), fake_canvas_spec(), fake_ar_spec()}) {
+      if (!fits(preset, spec)) continue;
+      ++models;
+      const SamplingParams params = resolve({.preset = std::string(preset.name)}, spec);
+      EXPECT_EQ(params.diffusion, preset.diffusion);
+      EXPECT_GE(params.max_tokens, 1);
+    }
+    EXPECT_EQ(models, 1) << preset.name;
   }
 }
 
