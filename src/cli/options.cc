@@ -60,7 +60,7 @@ void add_generation_options(CommandLine& line, RunOptions& options) {
               "ancestral");
   line.option("--remask", g.remask,
               "which decided cells may change: none, edit:P, p2, wino:P, remdm-cap:ETA, remdm-rescale:ETA, remdm-conf, "
-              "remdm-loop:ETA, renoise");
+              "remdm-loop:ETA, levenshtein:P, renoise");
   line.option("--order-temperature", g.order_temperature,
               "0: cells go in the order of their score; above: they are drawn by it");
   line.option("--cfg-scale", g.cfg_scale,

@@ -107,6 +107,9 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
     prompt_tokens.push_back(static_cast<int>(prompt.size()));
     params.push_back(resolved_params(model, options, prompt_tokens.back()));
     params.back().seed = item.seed;
+    if (language && params.back().remask.kind == RemaskKind::kLevenshtein)
+      throw error(ErrorKind::kInvalidArgument,
+                  "a constraint is for cells that stay where they are; use --remask edit:P or none");
     if (language && (params.back().length.kind != LengthKind::kFixed || options.trim_tail))
       throw error(ErrorKind::kInvalidArgument, "a constraint is for a canvas of fixed length; use --length N{}",
                   options.trim_tail ? " and leave out --trim-tail" : "");
@@ -134,11 +137,12 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
         make_generation(tokenizer, *own[best.index], params[i], best.outcome, options.stop, prompt_tokens[i]);
     if (finished) finished(generations[i]);
   };
-  DecodeOptions decoding{.banned = unwritable_tokens(spec, tokenizer.size()),
-                         .width = width,
-                         .cancel = cancel,
-                         .trace = trace,
-                         .ended = ended};
+  DecodeOptions decoding{
+      .banned = unwritable_tokens(spec, tokenizer.size(), params[0].remask.kind == RemaskKind::kLevenshtein),
+      .width = width,
+      .cancel = cancel,
+      .trace = trace,
+      .ended = ended};
   if (!options.stop.empty())
     decoding.is_stopped = [&](std::span<const int32_t> tokens) {
       return completion_text(tokenizer, tokens, options.stop).stopped;

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "sample/levenshtein.h"
 
 namespace pent {
 namespace {
@@ -55,12 +56,14 @@ const Preset& choose_preset(const GenerationOptions& options, const ModelSpec& s
     throw error(ErrorKind::kNotFound, "no preset '{}'; there are {}", name, known);
   }
   if (fits(*preset, spec)) return *preset;
-  const std::string_view wanted = !preset->diffusion                            ? "autoregressive models"
-                                  : preset->remask.kind == RemaskKind::kRenoise ? "models of random tokens"
-                                                                                : "masked diffusion models";
-  const auto [what, instead] = spec.is_masked_diffusion() ? std::pair("a masked diffusion model", "llada")
-                               : spec.is_diffusion()      ? std::pair("one of random tokens", "diffusion-gemma")
-                                                          : std::pair("autoregressive", "ar");
+  const std::string_view wanted = !preset->diffusion                                ? "autoregressive models"
+                                  : preset->remask.kind == RemaskKind::kRenoise     ? "models of random tokens"
+                                  : preset->remask.kind == RemaskKind::kLevenshtein ? "models that delete and insert"
+                                                                                    : "masked diffusion models";
+  const auto [what, usual] = spec.is_masked_diffusion() ? std::pair("a masked diffusion model", "llada")
+                             : spec.is_diffusion()      ? std::pair("one of random tokens", "diffusion-gemma")
+                                                        : std::pair("autoregressive", "ar");
+  const std::string instead = spec.default_preset.empty() ? usual : spec.default_preset;
   throw error(ErrorKind::kInvalidArgument, "preset '{}' is for {}, but this one ({}) is {}; use --preset {}", name,
               wanted, spec.family, what, instead);
 }
@@ -307,6 +310,7 @@ void resolve_parts(const GenerationOptions& options, const Preset& preset, const
     resolve_blocks(options, preset, spec, params);
     resolve_whole_canvas(options, spec, params);
     resolve_wino(options, preset, spec, params);
+    resolve_levenshtein(options, spec, params);
     refuse_steps_without_meaning(options, preset, params.select);
   }
   refuse_what_cannot_change_length(spec, params);

@@ -1,6 +1,7 @@
 // Presets: named combinations of sampler parts that are a published method, with its paper's defaults. They are data.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -44,6 +45,12 @@ std::span<const Preset> presets();
 bool fits(const Preset& preset, const ModelSpec& spec);
 const Preset* find_preset(std::string_view name);  // nullptr if there is none of that name
 
+// Tokens that move cells, and all others (RemaskKind::kLevenshtein).
+struct EditingTokens {
+  int32_t delete_id = -1, insert_id = -1;
+  std::shared_ptr<const TokenSet> others;
+};
+
 // One generation with every choice made.
 struct SamplingParams {
   std::string preset;
@@ -57,6 +64,7 @@ struct SamplingParams {
   std::optional<double> threshold;  // select's, where that is kThreshold: instead of steps
   SelectRule select;
   RemaskRule remask;
+  EditingTokens editing;
   double order_temperature = 0;  // Dream's alg_temp
   float cfg_scale = 0;           // 0: no guidance
   std::vector<TokenBias> logit_bias;

@@ -75,6 +75,17 @@ constexpr std::array kPresets = {
            .remask = {RemaskKind::kEdit, 0.5},
            .score_of = ScoreOf::kDraws,
            .cache = CacheKind::kBlock},
+    Preset{.name = "llada2.2",
+           .summary = "masked diffusion: the same, and the model deletes cells of the block and puts others in",
+           .source = "LLaDA2.2's Levenshtein editing with SGLang's JointThresholdInDel: threshold 0.5, any other best "
+                     "token overwrites, at most 16 passes more; --remask edit:P or none: cells stay where they are",
+           .diffusion = true,
+           .max_tokens = 2048,
+           .block_length = 32,
+           .select = {SelectKind::kThreshold, 0.5},
+           .remask = {RemaskKind::kLevenshtein, 0},
+           .score_of = ScoreOf::kDraws,
+           .cache = CacheKind::kBlock},
     Preset{.name = "daedal",
            .summary =
                "masked diffusion whose canvas grows: longer until an end is in sight, and where it is least certain",
@@ -185,6 +196,7 @@ std::span<const Preset> presets() { return kPresets; }
 
 bool fits(const Preset& preset, const ModelSpec& spec) {
   if (!preset.diffusion) return !spec.is_diffusion();
+  if (preset.remask.kind == RemaskKind::kLevenshtein) return spec.edits_length();
   return preset.remask.kind == RemaskKind::kRenoise ? spec.canvas_length > 0 : spec.is_masked_diffusion();
 }
 

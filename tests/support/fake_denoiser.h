@@ -165,6 +165,16 @@ inline ModelSpec fake_diffusion_spec(int vocab_size = 16) {
           .default_preset = "llada"};
 }
 
+// One whose tokens 13 and 14 delete and insert cells.
+inline ModelSpec fake_editing_spec() {
+  ModelSpec spec = fake_diffusion_spec();
+  spec.family = "llada2";
+  spec.delete_id = 13;
+  spec.insert_id = 14;
+  spec.default_preset = "llada2.2";
+  return spec;
+}
+
 inline ModelSpec fake_ar_spec(int vocab_size = 16) {
   return {.family = "llama",
           .attention = AttentionKind::kCausal,

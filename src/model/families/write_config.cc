@@ -86,6 +86,10 @@ Json llama_config(const ModelSpec& spec) {
   if (spec.rope_dim > 0) config["partial_rotary_factor"] = double(spec.rope_dim) / spec.head_dim;
   if (spec.is_masked_diffusion()) config["mask_token_id"] = spec.mask_id;
   if (spec.block_size > 0) config[spec.family == kFastDllmV2Family.name ? "bd_size" : "block_size"] = spec.block_size;
+  if (spec.edits_length()) {
+    config["delete_token_id"] = spec.delete_id;
+    config["split_token_id"] = spec.insert_id;
+  }
   write_expert_keys(spec, config);
   return config;
 }
