@@ -24,7 +24,7 @@ Json to_json(const Family& family) {
 }
 
 void print_text(const Family& family) {
-  fmt::print("{:<14}{}\n{:14}{}, GGUF {}\n{:14}compared with {}\n", family.name, family.summary, "",
+  fmt::print("{:<17}{}\n{:17}{}, GGUF {}\n{:17}compared with {}\n", family.name, family.summary, "",
              family.architecture, family.gguf == nullptr ? "no" : family.gguf, "",
              family.proof == nullptr ? "nothing yet" : family.proof);
 }

@@ -123,7 +123,7 @@ int run(const Arguments& args) {
   const Json formats = stored_formats(*files.weights, stored_bytes);
   Json names = Json::array();
   for (const Preset& preset : presets()) {
-    if (preset.diffusion == spec.is_diffusion()) names.push_back(preset.name);
+    if (fits(preset, spec)) names.push_back(preset.name);
   }
   Json tokens = Json::object();
   for (const auto& [key, id] :

@@ -186,7 +186,7 @@ std::string LiveView::status() const {
   int64_t open = 0;
   for (const ViewCell& cell : cells_) {
     committed += cell.state == CellState::kCommitted;
-    open += cell.state == CellState::kMasked || cell.state == CellState::kNoisy;
+    open += is_open(cell.state);
   }
   const double rate = last_.seconds > 0 ? static_cast<double>(committed) / last_.seconds : 0;
   return fmt::format("step {}  forwards {}  cells {}/{}  {:.1f} tokens/s", last_.step, last_.nfe, committed,

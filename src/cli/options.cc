@@ -60,13 +60,19 @@ void add_generation_options(CommandLine& line, RunOptions& options) {
               "ancestral");
   line.option("--remask", g.remask,
               "which decided cells may change: none, edit:P, p2, wino:P, remdm-cap:ETA, remdm-rescale:ETA, remdm-conf, "
-              "remdm-loop:ETA");
+              "remdm-loop:ETA, levenshtein:P, renoise");
   line.option("--order-temperature", g.order_temperature,
               "0: cells go in the order of their score; above: they are drawn by it");
   line.option("--cfg-scale", g.cfg_scale,
               "guidance by the canvas without the given text: 0 none, 1 twice as far from it; at twice the cost");
   line.option("--logit-bias", g.logit_bias, "TOKEN:BIAS, added to the logit of a token id; may be repeated");
   line.option("--temperature", g.temperature, "0: the most probable token; 1: as the model says");
+  line.option("--final-temperature", g.final_temperature,
+              "DiffusionGemma: --temperature is that of a canvas's first step, and they fall towards this");
+  line.option(
+      "--settle", g.settle,
+      "DiffusionGemma: STEPS:NATS ends a canvas whose best tokens have been the same for STEPS steps and whose mean "
+      "entropy is below NATS; none: it takes all its steps");
   line.option("--top-p", g.top_p, "draw from the smallest set with this probability");
   line.option("--top-k", g.top_k, "draw from the k most probable tokens; 0: from all");
   line.option("--min-p", g.min_p, "draw from tokens at least this share as probable as the most probable one");

@@ -34,6 +34,10 @@ Json to_json(const Preset& preset) {
     out["exact"] = is_exact(preset.cache);
   }
   out["temperature"] = preset.temperature;
+  if (preset.remask.kind == RemaskKind::kRenoise) {
+    out["final_temperature"] = preset.final_temperature;
+    out["settle"] = to_string(preset.settle);
+  }
   out["top_p"] = preset.top_p;
   out["top_k"] = preset.top_k;
   return out;
@@ -49,7 +53,9 @@ std::string settings(const Preset& preset) {
   if (preset.remask.kind != RemaskKind::kNone) text += fmt::format(" --remask {}", to_string(preset.remask));
   if (preset.cache != CacheKind::kNone)
     text += fmt::format(" --cache {}{}", to_string(preset.cache), is_exact(preset.cache) ? "" : " (approximate)");
-  return text + fmt::format(" --temperature {}", preset.temperature);
+  text += fmt::format(" --temperature {}", preset.temperature);
+  if (preset.remask.kind != RemaskKind::kRenoise) return text;
+  return text + fmt::format(" --final-temperature {} --settle {}", preset.final_temperature, to_string(preset.settle));
 }
 
 }  // namespace
@@ -63,7 +69,7 @@ Action define_presets(CommandLine& line) {
       if (*json)
         list.push_back(to_json(preset));
       else
-        fmt::print("{:<14}{}\n{:14}{}\n{:14}{}\n", preset.name, preset.summary, "", preset.source, "",
+        fmt::print("{:<17}{}\n{:17}{}\n{:17}{}\n", preset.name, preset.summary, "", preset.source, "",
                    settings(preset));
     }
     if (*json) fmt::print("{}\n", to_json_line(Json{{"schema", 1}, {"presets", std::move(list)}}));

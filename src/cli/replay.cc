@@ -54,7 +54,7 @@ class FinalText {
     for (const CellChange& cell : cells_) {
       if (!whole && cell.state == CellState::kFixed) continue;
       const TokenPiece shown = piece(cell.token);
-      const bool open = cell.state == CellState::kMasked;
+      const bool open = is_open(cell.state);
       if (!whole && (open || shown.special)) break;
       if (!open && !shown.special) text += shown.bytes;
     }

@@ -31,7 +31,7 @@ class Scorer {
   // What stands before a text that has nothing before it: an autoregressive model needs something to predict from.
   std::vector<int32_t> beginning() const {
     if (spec().bos_id >= 0) return {spec().bos_id};
-    if (spec().is_diffusion()) return {};
+    if (spec().is_masked_diffusion()) return {};
     if (spec().eos_id >= 0) return {spec().eos_id};
     throw error(ErrorKind::kUnsupported, "{}: an empty context needs a beginning- or end-of-text token; it has neither",
                 model_.name);
@@ -45,7 +45,7 @@ class Scorer {
       throw error(ErrorKind::kInvalidArgument, "{}: {} tokens; the context of {} holds {}", where, length, model_.name,
                   spec().max_positions);
     }
-    if (!spec().is_diffusion()) return ar_log_likelihood(*model_.denoiser, std::span(&item, 1)).front();
+    if (!spec().is_masked_diffusion()) return ar_log_likelihood(*model_.denoiser, std::span(&item, 1)).front();
     BoundOptions options;
     options.draws = args_.draws;
     options.width = std::min(options.width, options.draws);
@@ -124,7 +124,7 @@ int score_text(const Scorer& scorer, const Model& model, const std::string& text
                                {"bits_per_byte", number(-log_prob / std::log(2.0) / static_cast<double>(text.size()))},
                                {"tokens", tokens.size()},
                                {"windows", windows},
-                               {"exact", !scorer.spec().is_diffusion()},
+                               {"exact", !scorer.spec().is_masked_diffusion()},
                                {"model", model.name}}));
   return 0;
 }

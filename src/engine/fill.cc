@@ -195,11 +195,11 @@ Filling collect(const Model& model, const Canvas& canvas, const std::vector<Fill
 Filling fill(Model& model, const std::string& text_with_holes, const GenerationOptions& options,
              const std::string& system, const TraceSink& trace, const CancelToken* cancel) {
   const ModelSpec& spec = model.denoiser->spec();
-  if (!spec.is_diffusion())
-    throw error(
-        ErrorKind::kInvalidArgument,
-        "this model ({}) is autoregressive: it does not see the text behind a hole; use a masked diffusion model",
-        spec.family);
+  if (!spec.is_masked_diffusion())
+    throw error(ErrorKind::kInvalidArgument, "this model ({}) {} text behind a hole; use a masked diffusion model",
+                spec.family,
+                spec.is_diffusion() ? "writes canvas after canvas and does not see the"
+                                    : "is autoregressive: it does not see the");
   if (spec.attention == AttentionKind::kBlockCausal)
     throw error(ErrorKind::kInvalidArgument,
                 "this model ({}) writes block after block and does not see the text behind a hole; use one with full "

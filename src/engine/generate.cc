@@ -17,7 +17,7 @@ std::vector<TokenId> with_start_token(std::vector<TokenId> prompt, const ModelSp
   if (without) prompt.insert(prompt.begin(), spec.bos_id);
   if (!prompt.empty()) return prompt;
   if (spec.bos_id >= 0) return {spec.bos_id};
-  if (spec.is_diffusion() && !spec.shift) return {};
+  if (spec.is_masked_diffusion() && !spec.shift) return {};
   if (spec.eos_id >= 0) return {spec.eos_id};
   throw error(ErrorKind::kInvalidArgument,
               "the prompt is empty, and this model ({}) has no token to start from; give it a prompt", spec.family);
@@ -26,10 +26,15 @@ std::vector<TokenId> with_start_token(std::vector<TokenId> prompt, const ModelSp
 std::unique_ptr<Sampler> make_sampler(std::vector<TokenId> prompt, const SamplingParams& params,
                                       const ModelSpec& spec) {
   if (!params.diffusion) return make_ar_sampler(std::move(prompt), params, spec.stop_ids);
+  SamplingParams own = params;
+  if (params.remask.kind == RemaskKind::kRenoise) {  // canvases are denoised whole, as far as the context goes
+    const int behind = (params.block_length - params.max_tokens % params.block_length) % params.block_length;
+    own.padding = std::min(behind, spec.max_positions - static_cast<int>(prompt.size()) - params.max_tokens);
+    return make_renoise_sampler(std::move(prompt), own, spec.vocab_size, spec.stop_ids);
+  }
   Canvas canvas(spec.mask_id);
   canvas.append_fixed(prompt);
   canvas.append_masked(params.length.kind == LengthKind::kDaedal ? params.length.initial : params.max_tokens);
-  SamplingParams own = params;
   if (params.attention_block > 0) {  // the last block is denoised whole, as in training
     const int behind = (params.attention_block - canvas.size() % params.attention_block) % params.attention_block;
     own.padding = std::min(behind, spec.max_positions - canvas.size());
@@ -88,6 +93,10 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
   const ModelSpec& spec = model.denoiser->spec();
   const Tokenizer& tokenizer = *model.tokenizer;
   const std::optional<Constraint> constraint = constraint_of(options);
+  if (constraint && spec.canvas_length > 0)
+    throw error(ErrorKind::kInvalidArgument,
+                "a constraint is not for this model ({}), which draws all cells of a canvas anew in every step",
+                spec.family);
   std::shared_ptr<const TokenAutomaton> language;
   if (constraint) language = model.constraints.compile(*constraint, tokenizer, spec, /*may_end=*/true);
   std::vector<std::unique_ptr<Sampler>> samplers;
@@ -98,6 +107,9 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
     prompt_tokens.push_back(static_cast<int>(prompt.size()));
     params.push_back(resolved_params(model, options, prompt_tokens.back()));
     params.back().seed = item.seed;
+    if (language && params.back().remask.kind == RemaskKind::kLevenshtein)
+      throw error(ErrorKind::kInvalidArgument,
+                  "a constraint is for cells that stay where they are; use --remask edit:P or none");
     if (language && (params.back().length.kind != LengthKind::kFixed || options.trim_tail))
       throw error(ErrorKind::kInvalidArgument, "a constraint is for a canvas of fixed length; use --length N{}",
                   options.trim_tail ? " and leave out --trim-tail" : "");
@@ -125,11 +137,12 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
         make_generation(tokenizer, *own[best.index], params[i], best.outcome, options.stop, prompt_tokens[i]);
     if (finished) finished(generations[i]);
   };
-  DecodeOptions decoding{.banned = unwritable_tokens(spec, tokenizer.size()),
-                         .width = width,
-                         .cancel = cancel,
-                         .trace = trace,
-                         .ended = ended};
+  DecodeOptions decoding{
+      .banned = unwritable_tokens(spec, tokenizer.size(), params[0].remask.kind == RemaskKind::kLevenshtein),
+      .width = width,
+      .cancel = cancel,
+      .trace = trace,
+      .ended = ended};
   if (!options.stop.empty())
     decoding.is_stopped = [&](std::span<const int32_t> tokens) {
       return completion_text(tokenizer, tokens, options.stop).stopped;

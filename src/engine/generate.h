@@ -45,7 +45,9 @@ struct Generation {
 // and an autoregressive one starts from its end-of-text token (refused if it has neither).
 //
 // When options.preset is empty, what the caller left unset comes from the model's generation_config.json (temperature, top_p,
-// top_k, min_p, repetition_penalty, do_sample, max_new_tokens; for diffusion also steps, block_length, threshold, remasking or alg), then from its default preset.
+// top_k, min_p, repetition_penalty, do_sample, max_new_tokens; for diffusion also steps, block_length, threshold, remasking or alg;
+// for DiffusionGemma t_max, t_min, max_denoising_steps, sampler_config, stability_threshold and confidence_threshold alone), then from
+// its default preset.
 Generation generate(Model& model, const std::vector<TokenId>& prompt, const GenerationOptions& options,
                     const TraceSink& trace = {}, const CancelToken* cancel = nullptr);
 

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "sample/length.h"
+#include "sample/preset.h"
 #include "sample/select.h"
 
 namespace pent {
@@ -38,12 +39,44 @@ std::optional<std::string> stored_score(const Json& config, const std::string& w
   return std::nullopt;
 }
 
+// DiffusionGemma's keys (spec 11 §5). transformers' class has no others for drawing, so temperature and the like are not read; and
+// max_new_tokens, one canvas, is no limit: an answer ends by itself.
+GenerationOptions with_canvas_defaults(const Json& config, const std::string& where, GenerationOptions options) {
+  const auto keep = [](auto& option, const auto& from_file) {
+    if (!option) option = from_file;
+  };
+  keep(options.temperature, get_number(config, "t_max", where));
+  keep(options.final_temperature, get_number(config, "t_min", where));
+  if (!options.steps) keep(options.steps_per_block, get_small_int(config, "max_denoising_steps", where));
+  if (const auto sampler = config.find("sampler_config"); sampler != config.end() && !sampler->is_null()) {
+    if (!sampler->is_object()) throw error(ErrorKind::kCorrupt, "{}: sampler_config is no object", where);
+    constexpr const char* kClass = "EntropyBoundSamplerConfig";
+    const std::string name = get_string(*sampler, "_cls_name", where).value_or(kClass);
+    if (name != kClass)
+      throw error(ErrorKind::kUnsupported, "{}: sampler_config is '{}'; known is '{}'", where, printable(name), kClass);
+    const auto bound = get_number(*sampler, "entropy_bound", where);
+    if (bound && !options.select && !options.threshold) options.select = fmt::format("entropy:{}", *bound);
+  }
+  // Either of them null: a canvas always takes all its steps.
+  if (!options.settle && (config.contains("stability_threshold") || config.contains("confidence_threshold"))) {
+    const SettleRule usual = find_preset("diffusion-gemma")->settle;
+    const auto said = [&](const char* key, auto value, auto otherwise) {
+      return config.contains(key) ? value : std::optional(otherwise);
+    };
+    const auto steps = said("stability_threshold", get_int(config, "stability_threshold", where), int64_t{usual.steps});
+    const auto nats = said("confidence_threshold", get_number(config, "confidence_threshold", where), usual.nats);
+    options.settle = steps && nats && *nats > 0 ? fmt::format("{}:{}", *steps, *nats) : "none";
+  }
+  return options;
+}
+
 }  // namespace
 
 GenerationOptions with_model_defaults(const Model& model, GenerationOptions options, int prompt_tokens) {
   const Json& config = model.files.generation_config;
   if (!options.preset.empty() || !config.is_object()) return options;
   const std::string where = model.files.where + ": generation_config.json";
+  if (model.denoiser->spec().canvas_length > 0) return with_canvas_defaults(config, where, std::move(options));
   const auto keep = [](auto& option, const auto& from_file) {
     if (!option) option = from_file;
   };

@@ -11,8 +11,8 @@ namespace pent {
 namespace {
 
 // The window's targets are tokens [first, window): what each is decided by stands this many rows before it.
-int32_t rows_before_target(const ModelSpec& spec) { return spec.is_diffusion() && !spec.shift ? 0 : 1; }
-size_t first_target(const ModelSpec& spec, size_t window) { return window / 2 + (spec.is_diffusion() ? 0 : 1); }
+int32_t rows_before_target(const ModelSpec& spec) { return spec.is_masked_diffusion() && !spec.shift ? 0 : 1; }
+size_t first_target(const ModelSpec& spec, size_t window) { return window / 2 + (spec.is_masked_diffusion() ? 0 : 1); }
 
 // All logits of the rows that count, and their statistics.
 void forward(Denoiser& denoiser, std::span<const int32_t> window, PassResult& result) {
@@ -21,7 +21,8 @@ void forward(Denoiser& denoiser, std::span<const int32_t> window, PassResult& re
   const size_t first = first_target(spec, window.size());
   const OpenSequence sequence(denoiser, size);
   std::vector<int32_t> shown(window.begin(), window.end());
-  if (spec.is_diffusion()) std::fill(shown.begin() + static_cast<std::ptrdiff_t>(first), shown.end(), spec.mask_id);
+  if (spec.is_masked_diffusion())
+    std::fill(shown.begin() + static_cast<std::ptrdiff_t>(first), shown.end(), spec.mask_id);
   PassPlan plan;
   switch (spec.attention) {
     case AttentionKind::kFull: plan.add_full(sequence.handle(), shown); break;

@@ -212,7 +212,7 @@ std::vector<RowCost> time_rows(Model& model, PassTimes& times, int prefix, const
   const auto forward = [&](int count) {
     plan.clear();
     const auto shown = std::span(tokens).subspan(static_cast<size_t>(prefix), static_cast<size_t>(count));
-    if (denoiser.spec().is_diffusion()) {
+    if (denoiser.spec().is_masked_diffusion()) {
       plan.add_window(sequence.handle(), shown, prefix, prefix + count);
     } else {
       plan.add_causal(sequence.handle(), shown, prefix);
@@ -249,7 +249,7 @@ double time_prompt(Model& model, int rows, int rounds) {
   const std::vector<int32_t> tokens = some_tokens(denoiser.spec(), rows);
   PassPlan plan;
   PassResult result;
-  if (denoiser.spec().is_diffusion()) {
+  if (denoiser.spec().is_masked_diffusion()) {
     plan.add_full(sequence.handle(), tokens);
   } else {
     plan.add_causal(sequence.handle(), tokens);
@@ -307,12 +307,13 @@ std::vector<DenoiseSpeed> time_denoise(Model& model, int canvas_size, int steps,
                                   .block_length = block_length,
                                   .steps = steps,
                                   .cache = kinds[i]};
-      Canvas canvas(spec.is_diffusion() ? spec.mask_id : 0);
+      Canvas canvas(spec.is_masked_diffusion() ? spec.mask_id : 0);
       canvas.append_masked(canvas_size);
       std::vector<std::unique_ptr<Sampler>> samplers;
       samplers.push_back(make_diffusion_sampler(std::move(canvas), params, /*stop_ids=*/{}));
       denoiser.rows = 0;
-      speeds[i].nfe = decode(denoiser, samplers, params, {.banned = {spec.is_diffusion() ? spec.mask_id : 0}})[0].nfe;
+      speeds[i].nfe =
+          decode(denoiser, samplers, params, {.banned = {spec.is_masked_diffusion() ? spec.mask_id : 0}})[0].nfe;
       speeds[i].rows = denoiser.rows;
       texts[i] = samplers[0]->completion();
     });

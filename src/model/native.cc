@@ -103,6 +103,7 @@ class NativeDenoiser : public Denoiser {
     }
     const std::vector<uint32_t>& twins = plan.twin_rows;
     if (twins.empty()) return;
+    if (spec_.logit_cap > 0) refuse("twin rows mix logits, and this model's are capped");
     if (twins.size() != plan.head_rows.size() || !std::is_sorted(twins.begin(), twins.end()) ||
         twins.back() >= plan.rows.size())
       refuse(

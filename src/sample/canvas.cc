@@ -24,6 +24,8 @@ void Canvas::append_fixed(std::span<const int32_t> tokens) {
 
 void Canvas::append_masked(int32_t count) { insert_masked(size(), count); }
 
+void Canvas::append_noisy(int32_t token) { cells_.push_back({.token = token, .state = CellState::kNoisy}); }
+
 void Canvas::insert_masked(int32_t at, int32_t count) {
   PENT_CHECK(0 <= at && at <= size() && count >= 0, "{} cells before {} of {}", count, at, size());
   cells_.insert(cells_.begin() + at, static_cast<size_t>(count), Cell{.token = mask_id_, .state = CellState::kMasked});
@@ -49,9 +51,15 @@ std::vector<int32_t> Canvas::tokens() const {
   return tokens;
 }
 
+void Canvas::show(int32_t cell, int32_t token, float confidence) {
+  PENT_CHECK(0 <= cell && cell < size(), "cell {} of {}", cell, size());
+  PENT_CHECK(cells_[cell].state == CellState::kNoisy, "cell {} is {}", cell, to_string(cells_[cell].state));
+  cells_[cell] = {.token = token, .state = CellState::kNoisy, .confidence = confidence};
+}
+
 void Canvas::commit(int32_t cell, int32_t token, float confidence, int32_t step) {
   PENT_CHECK(0 <= cell && cell < size(), "cell {} of {}", cell, size());
-  PENT_CHECK(cells_[cell].state == CellState::kMasked, "cell {} is {}", cell, to_string(cells_[cell].state));
+  PENT_CHECK(is_open(cells_[cell].state), "cell {} is {}", cell, to_string(cells_[cell].state));
   cells_[cell] = {.token = token, .state = CellState::kCommitted, .confidence = confidence, .step = step};
 }
 

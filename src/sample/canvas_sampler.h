@@ -82,6 +82,9 @@ std::unique_ptr<Sampler> make_ancestral_sampler(Canvas canvas, const SamplingPar
                                                 std::vector<int32_t> stop_ids);
 // WINO: decides by a low threshold and opens again what a shadow of the block does not confirm.
 std::unique_ptr<Sampler> make_wino_sampler(Canvas canvas, const SamplingParams& params, std::vector<int32_t> stop_ids);
+// LLaDA2.2's (sample/levenshtein.h). Throws kInvalidArgument when fixed cells stand behind masked ones.
+std::unique_ptr<Sampler> make_levenshtein_sampler(Canvas canvas, const SamplingParams& params,
+                                                  std::vector<int32_t> stop_ids);
 // P2 as in Open-dCoder: each of params.steps forwards scores every cell that is not fixed and keeps the best.
 std::unique_ptr<Sampler> make_path_planning_sampler(Canvas canvas, const SamplingParams& params,
                                                     std::vector<int32_t> stop_ids);

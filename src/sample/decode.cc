@@ -64,6 +64,7 @@ class Decoding {
     request_.recent.clear();
     request_.allowed.clear();
     request_.targets.clear();
+    request_.divisors.clear();
     for (auto& each : running_) {
       each->head_begin = plan_.head_rows.size();
       const size_t first_row = plan_.rows.size();
@@ -184,9 +185,10 @@ std::vector<DecodeOutcome> decode(Denoiser& denoiser, std::span<const std::uniqu
   return outcomes;
 }
 
-std::vector<int32_t> unwritable_tokens(const ModelSpec& spec, int tokenizer_size) {
+std::vector<int32_t> unwritable_tokens(const ModelSpec& spec, int tokenizer_size, bool moves_cells) {
   std::vector<int32_t> tokens;
   if (spec.mask_id >= 0) tokens.push_back(spec.mask_id);
+  if (spec.edits_length() && !moves_cells) tokens.insert(tokens.end(), {spec.delete_id, spec.insert_id});
   for (int32_t token = tokenizer_size; token < spec.vocab_size; ++token)
     if (token != spec.mask_id) tokens.push_back(token);
   return tokens;

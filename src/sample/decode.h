@@ -39,7 +39,7 @@ struct DecodeOptions {
 std::vector<DecodeOutcome> decode(Denoiser& denoiser, std::span<const std::unique_ptr<Sampler>> samplers,
                                   const SamplingParams& params, const DecodeOptions& options);
 
-// The mask token, and rows of the embedding that no token of the tokenizer has (spec 20 §0.6).
-std::vector<int32_t> unwritable_tokens(const ModelSpec& spec, int tokenizer_size);
+// The mask token, rows of the embedding that no token of the tokenizer has (spec 20 §0.6), and tokens that move cells unless they do.
+std::vector<int32_t> unwritable_tokens(const ModelSpec& spec, int tokenizer_size, bool moves_cells = false);
 
 }  // namespace pent

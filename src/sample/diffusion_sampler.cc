@@ -193,6 +193,8 @@ std::unique_ptr<Sampler> make_diffusion_sampler(Canvas canvas, const SamplingPar
     return make_ancestral_sampler(std::move(canvas), params, std::move(stop_ids));
   if (params.remask.kind == RemaskKind::kPathPlanning)
     return make_path_planning_sampler(std::move(canvas), params, std::move(stop_ids));
+  if (params.remask.kind == RemaskKind::kLevenshtein)
+    return make_levenshtein_sampler(std::move(canvas), params, std::move(stop_ids));
   if (params.remask.kind == RemaskKind::kWino) return make_wino_sampler(std::move(canvas), params, std::move(stop_ids));
   return std::make_unique<DiffusionSampler>(std::move(canvas), params, std::move(stop_ids));
 }

@@ -24,6 +24,9 @@ struct GenerationOptions {
   std::optional<double> cfg_scale;      // classifier-free guidance; 0: none; above: every forward computes two canvases
   std::vector<std::string> logit_bias;  // TOKEN:BIAS
   std::optional<double> temperature, top_p;
+  std::optional<double>
+      final_temperature;              // renoise: `temperature` is that of a canvas's first step, this that of its end
+  std::optional<std::string> settle;  // renoise: none or STEPS:NATS (sample/renoise.h)
   std::optional<double> min_p;
   std::optional<int> top_k;
   std::optional<double> repetition_penalty;  // 1: none

@@ -12,7 +12,7 @@ void request_penalty(const SamplingParams& params, const Canvas& canvas, int32_t
   const int32_t end =
       static_cast<int32_t>(std::min<int64_t>(canvas.size(), int64_t{cell} + params.repetition_window + 1));
   for (int32_t near = std::max(0, cell - params.repetition_window); near < end; ++near) {
-    if (canvas[near].state != CellState::kMasked) recent.push_back(canvas[near].token);
+    if (near != cell && !is_open(canvas[near].state)) recent.push_back(canvas[near].token);
   }
   std::sort(recent.begin(), recent.end());
   recent.erase(std::unique(recent.begin(), recent.end()), recent.end());

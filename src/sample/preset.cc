@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "sample/levenshtein.h"
 
 namespace pent {
 namespace {
@@ -29,6 +30,7 @@ void check_ranges(const GenerationOptions& options) {
   check_range("--order-temperature", options.order_temperature, 0.0, 100.0);
   check_range("--cfg-scale", options.cfg_scale, 0.0, 100.0);
   check_range("--temperature", options.temperature, 0.0, 100.0);
+  check_range("--final-temperature", options.final_temperature, 0.001, 100.0);
   check_range("--top-k", options.top_k, 0, kMany);
   check_range("--min-p", options.min_p, 0.0, 1.0);
   check_range("--repetition-penalty", options.repetition_penalty, 0.1, 10.0);
@@ -53,16 +55,17 @@ const Preset& choose_preset(const GenerationOptions& options, const ModelSpec& s
     for (const Preset& each : presets()) known += (known.empty() ? "" : ", ") + std::string(each.name);
     throw error(ErrorKind::kNotFound, "no preset '{}'; there are {}", name, known);
   }
-  if (preset->diffusion && !spec.is_diffusion())
-    throw error(ErrorKind::kInvalidArgument,
-                "preset '{}' is for masked diffusion models, but this one ({}) is autoregressive; use --preset ar",
-                name, spec.family);
-  if (!preset->diffusion && spec.is_diffusion())
-    throw error(
-        ErrorKind::kInvalidArgument,
-        "preset '{}' is for autoregressive models, but this one ({}) is a masked diffusion model; use --preset {}",
-        name, spec.family, "llada");
-  return *preset;
+  if (fits(*preset, spec)) return *preset;
+  const std::string_view wanted = !preset->diffusion                                ? "autoregressive models"
+                                  : preset->remask.kind == RemaskKind::kRenoise     ? "models of random tokens"
+                                  : preset->remask.kind == RemaskKind::kLevenshtein ? "models that delete and insert"
+                                                                                    : "masked diffusion models";
+  const auto [what, usual] = spec.is_masked_diffusion() ? std::pair("a masked diffusion model", "llada")
+                             : spec.is_diffusion()      ? std::pair("one of random tokens", "diffusion-gemma")
+                                                        : std::pair("autoregressive", "ar");
+  const std::string instead = spec.default_preset.empty() ? usual : spec.default_preset;
+  throw error(ErrorKind::kInvalidArgument, "preset '{}' is for {}, but this one ({}) is {}; use --preset {}", name,
+              wanted, spec.family, what, instead);
 }
 
 // The canvas: --length over --max-tokens over the preset, whose length is lowered to what the context leaves.
@@ -96,6 +99,8 @@ void refuse_for_ar(const GenerationOptions& options) {
                                                          {"--remask", options.remask.has_value()},
                                                          {"--order-temperature", options.order_temperature.has_value()},
                                                          {"--cfg-scale", options.cfg_scale.has_value()},
+                                                         {"--final-temperature", options.final_temperature.has_value()},
+                                                         {"--settle", options.settle.has_value()},
                                                          {"--score", options.score.has_value()},
                                                          {"--score-of", options.score_of.has_value()},
                                                          {"--cache", options.cache.has_value()}};
@@ -264,8 +269,9 @@ void refuse_what_cannot_change_length(const ModelSpec& spec, const SamplingParam
     throw error(ErrorKind::kInvalidArgument, "{} cannot be combined with {}; {}", what, why,
                 grows ? "use --length N" : "leave it out");
   };
-  if (spec.attention == AttentionKind::kBlockCausal)
-    refuse(fmt::format("this model ({}), which writes block after block until its end token", spec.family));
+  if (spec.attention == AttentionKind::kBlockCausal || spec.canvas_length > 0)
+    refuse(fmt::format("this model ({}), which writes {} until its end token", spec.family,
+                       spec.canvas_length > 0 ? "canvas after canvas" : "block after block"));
   if (params.select.kind == SelectKind::kAncestral)
     refuse("ancestral selection, which goes over a canvas of fixed length");
   if (params.remask.kind != RemaskKind::kNone)
@@ -273,6 +279,14 @@ void refuse_what_cannot_change_length(const ModelSpec& spec, const SamplingParam
   if (grows && (params.select.kind == SelectKind::kCosine || params.select.kind == SelectKind::kTimeStep))
     refuse(fmt::format("--select {}, whose schedule needs to know the length", to_string(params.select)));
   if (grows && spec.stop_ids.empty()) refuse(fmt::format("this model ({}), which has no end token", spec.family));
+}
+
+// Guidance compares with the canvas whose given text is masked, and mixes logits as a linear head gives them.
+void refuse_guidance(const ModelSpec& spec, const SamplingParams& params) {
+  if (params.cfg_scale == 0 || (spec.is_masked_diffusion() && spec.logit_cap == 0)) return;
+  throw error(ErrorKind::kInvalidArgument, "--cfg-scale is not defined for this model ({}): {}; leave it out",
+              spec.family,
+              spec.is_masked_diffusion() ? "its logits are capped" : "it has no masks to hide the given text behind");
 }
 
 void resolve_parts(const GenerationOptions& options, const Preset& preset, const ModelSpec& spec,
@@ -288,11 +302,19 @@ void resolve_parts(const GenerationOptions& options, const Preset& preset, const
                   "--cache is '{}'; expected none, prefix, dual, delayed, block or sub-block", *options.cache);
     params.cache = *cache;
   }
-  resolve_blocks(options, preset, spec, params);
-  resolve_whole_canvas(options, spec, params);
-  resolve_wino(options, preset, spec, params);
+  refuse_guidance(spec, params);
+  const bool of_random_tokens = spec.canvas_length > 0;
+  if (of_random_tokens) {
+    resolve_renoise(options, preset, spec, params);
+  } else {
+    refuse_renoise(options, spec, params);
+    resolve_blocks(options, preset, spec, params);
+    resolve_whole_canvas(options, spec, params);
+    resolve_wino(options, preset, spec, params);
+    resolve_levenshtein(options, spec, params);
+    refuse_steps_without_meaning(options, preset, params.select);
+  }
   refuse_what_cannot_change_length(spec, params);
-  refuse_steps_without_meaning(options, preset, params.select);
   params.score = choose_score(options, preset, params.select.kind);
   params.score_of = choose_score_of(options, preset, params.temperature);
   params.order_temperature = options.order_temperature.value_or(0);
@@ -302,7 +324,7 @@ void resolve_parts(const GenerationOptions& options, const Preset& preset, const
     throw error(ErrorKind::kInvalidArgument, "--order-temperature needs --select linear, cosine or timestep, not {}",
                 to_string(params.select.kind));
   if (params.select.kind == SelectKind::kThreshold) params.threshold = params.select.value;
-  if (!params.select.by_steps()) return;
+  if (!params.select.by_steps()) return;  // and where every step decides anew, resolve_renoise() has counted them
   params.steps_per_block = options.steps ? 0 : options.steps_per_block.value_or(preset.steps_per_block);
   if (params.steps_per_block == 0)
     params.steps = options.steps.value_or(preset.steps > 0 ? preset.steps : params.max_tokens);
@@ -350,14 +372,15 @@ SamplingParams resolve(const GenerationOptions& options, const ModelSpec& spec, 
                         .seed = options.seed,
                         .n_index = options.n_index};
   resolve_length(options, preset, spec, prompt_tokens, params);
-  if (options.best_of > 1 && params.temperature == 0)
-    throw error(ErrorKind::kInvalidArgument,
-                "--best-of {} with --temperature 0 would write the same text {} times; give a temperature above 0",
-                options.best_of, options.best_of);
   if (preset.diffusion)
     resolve_parts(options, preset, spec, params);
   else
     refuse_for_ar(options);
+  const bool all_alike = params.temperature == 0 && params.remask.kind != RemaskKind::kRenoise;  // whose noise differs
+  if (options.best_of > 1 && all_alike)
+    throw error(ErrorKind::kInvalidArgument,
+                "--best-of {} with --temperature 0 would write the same text {} times; give a temperature above 0",
+                options.best_of, options.best_of);
   return params;
 }
 

@@ -1,6 +1,7 @@
 // Presets: named combinations of sampler parts that are a published method, with its paper's defaults. They are data.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +13,7 @@
 #include "sample/constraint/cell_filter.h"
 #include "sample/length.h"
 #include "sample/options.h"
+#include "sample/renoise.h"
 #include "sample/revise.h"
 #include "sample/score.h"
 #include "sample/select.h"
@@ -22,7 +24,7 @@ struct Preset {
   std::string_view name;
   std::string_view summary;  // one line for `pent presets`
   std::string_view source;   // where method and defaults are from
-  bool diffusion = false;    // for masked diffusion models; else for autoregressive ones
+  bool diffusion = false;  // for diffusion models, of masks or (remask kRenoise) of random tokens; else autoregressive
   int max_tokens = 0;
   LengthRule length;        // .most: max_tokens
   int block_length = 0;     // 0: AR, or the model's block, or the whole canvas as one
@@ -36,9 +38,18 @@ struct Preset {
   double temperature = 0;
   double top_p = 1;
   int top_k = 0;
+  double final_temperature = 0;  // kRenoise, as the next
+  SettleRule settle;
 };
 std::span<const Preset> presets();
+bool fits(const Preset& preset, const ModelSpec& spec);
 const Preset* find_preset(std::string_view name);  // nullptr if there is none of that name
+
+// Tokens that move cells, and all others (RemaskKind::kLevenshtein).
+struct EditingTokens {
+  int32_t delete_id = -1, insert_id = -1;
+  std::shared_ptr<const TokenSet> others;
+};
 
 // One generation with every choice made.
 struct SamplingParams {
@@ -53,6 +64,7 @@ struct SamplingParams {
   std::optional<double> threshold;  // select's, where that is kThreshold: instead of steps
   SelectRule select;
   RemaskRule remask;
+  EditingTokens editing;
   double order_temperature = 0;  // Dream's alg_temp
   float cfg_scale = 0;           // 0: no guidance
   std::vector<TokenBias> logit_bias;
@@ -62,7 +74,8 @@ struct SamplingParams {
   bool shift = false;       // the model's: logits of row i - 1 decide cell i
   int padding = 0;          // last cells of the canvas that only fill the model's block: not part of the answer
   int attention_block = 0;  // of block-causal attention, a multiple of block_length; 0: full attention
-  float temperature = 0;
+  float temperature = 0;    // of the draw
+  RenoiseRule renoise;      // kRenoise: what logits are divided by before it, and when a canvas ends
   float top_p = 1;
   float min_p = 0;
   int top_k = 0;

@@ -75,6 +75,17 @@ constexpr std::array kPresets = {
            .remask = {RemaskKind::kEdit, 0.5},
            .score_of = ScoreOf::kDraws,
            .cache = CacheKind::kBlock},
+    Preset{.name = "llada2.2",
+           .summary = "masked diffusion: the same, and the model deletes cells of the block and puts others in",
+           .source = "LLaDA2.2's Levenshtein editing with SGLang's JointThresholdInDel: threshold 0.5, any other best "
+                     "token overwrites, at most 16 passes more; --remask edit:P or none: cells stay where they are",
+           .diffusion = true,
+           .max_tokens = 2048,
+           .block_length = 32,
+           .select = {SelectKind::kThreshold, 0.5},
+           .remask = {RemaskKind::kLevenshtein, 0},
+           .score_of = ScoreOf::kDraws,
+           .cache = CacheKind::kBlock},
     Preset{.name = "daedal",
            .summary =
                "masked diffusion whose canvas grows: longer until an end is in sight, and where it is least certain",
@@ -158,6 +169,20 @@ constexpr std::array kPresets = {
            .score_of = ScoreOf::kDraws,
            .cache = CacheKind::kBlock,
            .top_p = 0.95},
+    Preset{.name = "diffusion-gemma",
+           .summary = "canvases of random tokens: what is certain together stays for a step, all else is random again",
+           .source = "DiffusionGemma as transformers decodes it: entropy bound 0.1, temperature 0.8 to 0.4, ended when "
+                     "settled; finished canvases are cached: exact",
+           .diffusion = true,
+           .max_tokens = 8192,
+           .steps_per_block = 48,
+           .select = {SelectKind::kEntropyBound, 0.1},
+           .remask = {RemaskKind::kRenoise},
+           .score = ScoreKind::kEntropy,
+           .cache = CacheKind::kBlock,
+           .temperature = 0.8,
+           .final_temperature = 0.4,
+           .settle = {1, 0.005}},
     Preset{.name = "ar",
            .summary = "autoregressive: one token after the other; greedy, or temperature, top-k and top-p",
            .source = "next-token sampling; nucleus: arXiv:1904.09751",
@@ -168,6 +193,12 @@ constexpr std::array kPresets = {
 }  // namespace
 
 std::span<const Preset> presets() { return kPresets; }
+
+bool fits(const Preset& preset, const ModelSpec& spec) {
+  if (!preset.diffusion) return !spec.is_diffusion();
+  if (preset.remask.kind == RemaskKind::kLevenshtein) return spec.edits_length();
+  return preset.remask.kind == RemaskKind::kRenoise ? spec.canvas_length > 0 : spec.is_masked_diffusion();
+}
 
 const Preset* find_preset(std::string_view name) {
   const auto found =

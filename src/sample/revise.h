@@ -13,14 +13,16 @@ enum class RemaskKind {
   kNone,          // what is decided stays
   kEdit,          // LLaDA2.1: token-to-token editing in the active block, above a threshold of its own
   kPathPlanning,  // P2 as in Open-dCoder: every step keeps the most confident cells, decided or not
-  kWino,          // WINO (arXiv:2507.18578): opened where a shadow of the block gives the token less than this
-  kCap,           // ReMDM (arXiv:2503.00307) with sigma = min(eta, sigma_max)
-  kRescale,       // ReMDM: sigma = eta sigma_max
-  kConfidence,    // ReMDM: sigma_max shared out by softmax of minus the confidence when decided
-  kLoop,          // ReMDM: MDLM, then a phase in which as many are opened as decided, then MDLM again
+  kLevenshtein,   // LLaDA2.2 (sample/levenshtein.h): the same, and tokens that delete a cell or put a mask before it
+  kRenoise,  // DiffusionGemma (sample/renoise.h): cells hold random tokens until they are sure, and every step decides anew
+  kWino,        // WINO (arXiv:2507.18578): opened where a shadow of the block gives the token less than this
+  kCap,         // ReMDM (arXiv:2503.00307) with sigma = min(eta, sigma_max)
+  kRescale,     // ReMDM: sigma = eta sigma_max
+  kConfidence,  // ReMDM: sigma_max shared out by softmax of minus the confidence when decided
+  kLoop,        // ReMDM: MDLM, then a phase in which as many are opened as decided, then MDLM again
 };
 
-// `value`: the edit threshold, WINO's, or ReMDM's eta; 0 for the others.
+// `value`: the edit threshold (kEdit, kLevenshtein), WINO's, or ReMDM's eta; 0 for the others.
 struct RemaskRule {
   RemaskKind kind = RemaskKind::kNone;
   double value = 0;

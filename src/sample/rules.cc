@@ -26,14 +26,16 @@ constexpr std::array<Rule<SelectKind>, 8> kSelect = {{{SelectKind::kLinear, "lin
                                                       {SelectKind::kDynamic, "dynamic", 0.85, 0, 1},
                                                       {SelectKind::kAncestral, "ancestral", 0, 0, 0}}};
 
-constexpr std::array<Rule<RemaskKind>, 8> kRemask = {{{RemaskKind::kNone, "none", 0, 0, 0},
-                                                      {RemaskKind::kEdit, "edit", 0.9, 0, 1},
-                                                      {RemaskKind::kPathPlanning, "p2", 0, 0, 0},
-                                                      {RemaskKind::kWino, "wino", 0.9, 0, 1},
-                                                      {RemaskKind::kCap, "remdm-cap", 0.008, 0, 1},
-                                                      {RemaskKind::kRescale, "remdm-rescale", 0.015, 0, 1},
-                                                      {RemaskKind::kConfidence, "remdm-conf", 0, 0, 0},
-                                                      {RemaskKind::kLoop, "remdm-loop", 0.02, 0, 1}}};
+constexpr std::array<Rule<RemaskKind>, 10> kRemask = {{{RemaskKind::kNone, "none", 0, 0, 0},
+                                                       {RemaskKind::kEdit, "edit", 0.9, 0, 1},
+                                                       {RemaskKind::kPathPlanning, "p2", 0, 0, 0},
+                                                       {RemaskKind::kLevenshtein, "levenshtein", 0, 0, 1},
+                                                       {RemaskKind::kRenoise, "renoise", 0, 0, 0},
+                                                       {RemaskKind::kWino, "wino", 0.9, 0, 1},
+                                                       {RemaskKind::kCap, "remdm-cap", 0.008, 0, 1},
+                                                       {RemaskKind::kRescale, "remdm-rescale", 0.015, 0, 1},
+                                                       {RemaskKind::kConfidence, "remdm-conf", 0, 0, 0},
+                                                       {RemaskKind::kLoop, "remdm-loop", 0.02, 0, 1}}};
 
 template <typename Kind, size_t N>
 std::string known_names(const std::array<Rule<Kind>, N>& rules) {

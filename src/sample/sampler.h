@@ -47,6 +47,11 @@ class Sampler {
 std::unique_ptr<Sampler> make_diffusion_sampler(Canvas canvas, const SamplingParams& params,
                                                 std::vector<int32_t> stop_ids);
 
+// Canvas after canvas of random tokens denoised behind the text so far (sample/renoise.h), of a model with canvas_length. `prompt`
+// is not empty. params.padding: cells behind max_tokens that only fill the last canvas.
+std::unique_ptr<Sampler> make_renoise_sampler(std::vector<int32_t> prompt, const SamplingParams& params, int vocab_size,
+                                              std::vector<int32_t> stop_ids);
+
 // Token after token, causal attention with a growing cache. `prompt` is not empty: its last token predicts the first new one.
 std::unique_ptr<Sampler> make_ar_sampler(std::vector<int32_t> prompt, const SamplingParams& params,
                                          std::vector<int32_t> stop_ids);

@@ -58,6 +58,27 @@ TEST(Run, JsonHasTheKeysOfTheContract) {
   }
 }
 
+TEST(Run, DiffusionGemmaDecodesAsPublishedUnasked) {
+  const std::string model = PENT_SOURCE_DIR "/tests/golden/tiny-diffusion-gemma";
+  const TempDir dir;
+  const std::string trace = (dir.path() / "trace").string();
+  const Outcome outcome = run_pent({"run", "-m", model, "--json", "--max-tokens", "12", "--trace", trace, "the mouse"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Json answer = parse_json(outcome.out, "stdout");
+  auto expected = kContractKeys;
+  expected.insert(expected.end(), {"cache", "exact"});
+  EXPECT_EQ(keys(answer), expected);
+  EXPECT_EQ(answer["preset"], "diffusion-gemma");
+  EXPECT_EQ(answer["mode"], "diffusion");
+  EXPECT_EQ(answer["exact"], true);
+  EXPECT_LE(answer["nfe"].get<int>(), 2 * 48);
+  const Outcome replayed = run_pent({"replay", trace});
+  EXPECT_EQ(replayed.code, 0) << replayed.err;
+  const Outcome refused = run_pent({"run", "-m", model, "--settle", "often", "the mouse"});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_EQ(std::count(refused.err.begin(), refused.err.end(), '\n'), 1) << refused.err;
+}
+
 TEST(Run, CachesSayThatTheyAreApproximate) {
   for (const std::string cache : {"none", "prefix", "dual"}) {
     const Outcome outcome =

@@ -204,7 +204,7 @@ def blocks(run, block, choose, prepare=None, edit=None):
                 break
 
 
-def dream(run, length):
+def dream(run, length, order_temperature=0.0):
     times = numpy.linspace(1, 1e-3, length + 1)
     left, counts = length, []
     for i in range(length):
@@ -213,7 +213,11 @@ def dream(run, length):
         left -= n
 
     def choose(run, masked, g, state):
-        return run.order(masked, {c: -g[c].entropy for c in masked})[:counts.pop(0)]
+        rank = {c: -g[c].entropy for c in masked}
+        if order_temperature:  # drawn without replacement from softmax(score / temperature): Gumbel's trick
+            rank = {c: rank[c] / order_temperature - math.log(-math.log(
+                rng.uniform(run.seed, step=run.step, cell=c, purpose=rng.ORDER))) for c in masked}
+        return run.order(masked, rank)[:counts.pop(0)]
     blocks(run, length, choose)
 
 
@@ -255,14 +259,21 @@ def factor(run, block, f):
     blocks(run, block, choose)
 
 
+def loop_alpha(t):
+    """ReMDM's loop: decided up to 0.9 until time 0.55, held there until 0.05, then to the end."""
+    if t > 0.55:
+        return (1 - t) / 0.45 * 0.9
+    return 0.9 if t > 0.05 else 0.9 + (0.05 - t) / 0.05 * 0.1
+
+
 def ancestral(run, steps, kind=None, eta=0.0):
-    pending = {}
     for i in range(steps):
         last = i == steps - 1
         t, s = 1 - i / steps, 0.0 if last else 1 - (i + 1) / steps
-        a_t, a_s = 1 - t, 1 - s
+        a_t, a_s = (loop_alpha(t), loop_alpha(s)) if kind == "loop" else (1 - t, 1 - s)
         most = min(1.0, (1 - a_s) / a_t) if a_t > 0 else 1.0
-        sigma = {None: 0.0, "cap": min(eta, most), "rescale": eta * most, "conf": 0.0}[kind]
+        sigma = {None: 0.0, "cap": min(eta, most), "rescale": eta * most, "conf": 0.0,
+                 "loop": min(eta, most) if t <= 0.55 and s >= 0.05 else 0.0}[kind]
         reveal = (a_s - (1 - sigma) * a_t) / (1 - a_t)
         decided = [c for c in run.free if c not in run.open]
         weight = {c: math.exp(-run.sure[c]) for c in decided}
@@ -390,6 +401,78 @@ def wino(run, block, tau, back):
             before = len(chosen)
 
 
+def levenshtein(run, block, tau, edit, budget=16):
+    """LLaDA2.2: cells of the block are decided, written again, deleted (its last cell is then a mask) and put before others (its last
+    cell is then dropped) until nothing changes."""
+    erase, insert = run.control
+    for first in range(0, len(run.free), block):
+        cells = run.free[first:first + block]
+        begin, end = cells[0], cells[-1] + 1
+        original, seen, tried, post, passes = [True] * len(cells), set(), [set() for _ in cells], 0, 0
+        while True:
+            masked = [c for c in cells if c in run.open]
+            old = [c for c in masked if original[c - begin]]
+            post, passes = post + (not old), passes + 1
+            last = post > budget or passes == len(cells) + budget + 2
+            z = run.rows()
+            if last:
+                z[:, [erase, insert]] = -math.inf
+            g = run.guess(cells, z)
+            token, p = {c: g[c].token for c in cells}, {c: g[c].p for c in cells}
+            for c in cells:
+                run.see(p[c] - (tau if c in run.open else edit))
+            written = masked
+            if old and not last:
+                need = 1 + len(masked) - len(old)
+                above = [c for c in masked if p[c] > tau]
+                written = above if len(above) >= need else run.order(masked, p)[:need]
+            written = sorted(list(written) + [c for c in cells if c not in run.open and token[c] != run.canvas[c] and p[c] > edit])
+            state = tuple(run.canvas[begin:end])
+            if written and state in seen and not last:
+                changing = [c for c in written if token[c] != run.canvas[c]]
+                if changing:
+                    least = run.order(changing, {c: -p[c] for c in changing})[0]
+                    row = z[least].copy()
+                    row[list(tried[least - begin])] = -math.inf
+                    token[least] = int(row.argmax())
+                    run.see(row[token[least]] - numpy.delete(row, token[least]).max())
+                    run.looped = True
+            seen.add(state)
+            for c in written:
+                tried[c - begin].add(token[c])
+            run.write({c: token[c] for c in written if token[c] not in (erase, insert)})
+            moves, shift = [(c, token[c]) for c in written if token[c] in (erase, insert)], 0
+            decided = dict((c, t) for c, t in run.log[-1])
+            for c, what in moves:
+                at = c + shift
+                if what == erase:
+                    run.canvas[at:at + 1], original[at - begin:at - begin + 1] = [], []
+                    decided = {k - (k > at): t for k, t in decided.items() if k != at}
+                else:
+                    run.canvas[at:at], original[at - begin:at - begin] = [run.mask], [False]
+                    decided = {**{k + (k >= at): t for k, t in decided.items()}, at: run.mask}
+                run.splices[-1].append([at, 1, 0] if what == erase else [at, 0, 1])
+                shift += 1 if what == insert else -1
+            if shift > 0:
+                run.canvas[end:end + shift], original = [], original[:end - begin]
+                decided = {k: t for k, t in decided.items() if k < end}
+                run.splices[-1].append([end, shift, 0])
+            if shift < 0:
+                run.canvas[end + shift:end + shift] = [run.mask] * -shift
+                original += [False] * -shift
+                decided.update({k: run.mask for k in range(end + shift, end)})
+                run.splices[-1].append([end + shift, 0, -shift])
+            run.log[-1] = [[k, decided[k]] for k in sorted(decided)]
+            run.open = {c for c in run.free if run.canvas[c] == run.mask}
+            if not written or last:
+                break
+
+
+def inserts_and_deletes(run):
+    flat = [splice for step in run.splices for splice in step]
+    return any(s[1:] == [0, 1] for s in flat) and any(s[1:] == [1, 0] for s in flat)
+
+
 def inserts_in_a_window(run):
     """Stage 2 of DAEDAL put masks in, with room to spare."""
     return any(splice[2] == 7 for step in run.splices for splice in step)
@@ -424,12 +507,21 @@ CASES = [
     (dict(preset="daedal", length="8..60", block_length=12, threshold=0.3, stop_bias=6), lambda r: daedal(r, 60, 12, 0.3)),
     (dict(preset="daedal", length="12..70", block_length=16, threshold=0.9, temperature=1.2, stop_bias=6),
      lambda r: daedal(r, 70, 16, 0.9), inserts_in_a_window),
+    (dict(preset="remdm", max_tokens=10, steps=16, remask="remdm-loop:0.2"), lambda r: ancestral(r, 16, "loop", 0.2)),
+    (dict(preset="dream", max_tokens=10, temperature=0.6, order_temperature=0.5), lambda r: dream(r, 10, 0.5)),
+    (dict(preset="llada2.2", max_tokens=12, block_length=6, threshold=0.3), lambda r: levenshtein(r, 6, 0.3, 0.0), inserts_and_deletes),
+    (dict(preset="llada2.2", max_tokens=10, block_length=5, threshold=0.2, remask="levenshtein:0.1"),
+     lambda r: levenshtein(r, 5, 0.2, 0.1), inserts_and_deletes),
+    (dict(preset="llada2.2", max_tokens=12, block_length=12, threshold=0.3, temperature=0.5, remask="levenshtein:0.15"),
+     lambda r: levenshtein(r, 12, 0.3, 0.15), inserts_and_deletes),
 ]
 # What a preset draws with, and whether it scores by the distribution drawn from.
 DRAWS = {"dream": dict(temperature=0.2, top_p=0.95), "mdlm": dict(temperature=1.0), "remdm": dict(temperature=1.0, top_p=0.9)}
-OF_DRAWS = ("dream", "llada2", "llada2.1", "p2")
+OF_DRAWS = ("dream", "llada2", "llada2.1", "llada2.2", "p2")
 # Tokens that the tiny nets like to write: their end tokens in the cases that have any.
 TINY_STOPS = {"tiny-llada": [142, 105], "tiny-llada-tied": [246, 108]}
+# And what stands for LLaDA2.2's tokens that delete a cell and put one before it, which these nets do not have.
+CONTROL = {**TINY_STOPS, "stories": [259, 258]}
 
 
 def tiny_prompt(seed):
@@ -463,12 +555,14 @@ def make(name, directory, prompt_of, stops, seeds):
         for seed in range(1000 * number, 1000 * number + seeds):
             run = Run(net, prompt_of(seed), length, net.c["mask_token_id"], seed, **parameters(options, ends))
             prompt = list(run.canvas[:run.prompt])
+            run.control = CONTROL[name]
             decode(run)
             if wanted and name != "stories" and not wanted[0](run):
                 continue
             if best is None or run.margin > best[0]:
                 best = run.margin, {"prompt": prompt, "seed": seed, **options, "stop_ids": ends, "steps_log": run.log,
-                                    "splices": run.splices, "nfe": run.step}
+                                    "splices": run.splices, "nfe": run.step,
+                                    **({"control": run.control} if options["preset"] == "llada2.2" else {})}
             if best[0] > SAFE:
                 break
         if best is None or best[0] < SAFE / 4:

@@ -37,7 +37,7 @@ LLADA2 = {"architectures": ["LLaDA2MoeModelLM"], "model_type": "llada2_moe", "hi
           "score_function": "sigmoid", "router_dtype": "fp32", "norm_topk_prob": True, "hidden_act": "silu",
           "moe_router_enable_expert_bias": True, "block_size": 8, "mask_token_id": MASK, "eos_token_id": EOS,
           "pad_token_id": EOS}
-LLADA22 = LLADA2 | {"expert_capacity": 4}  # n_group and topk_group are still in the file, and without meaning
+LLADA22 = LLADA2 | {"expert_capacity": 4, "delete_token_id": 280, "split_token_id": 281}  # n_group and topk_group are still in the file, and without meaning
 
 
 def save(name, config, shapes, seed):

@@ -4,6 +4,7 @@ import sys
 
 import common
 import decoders_reference
+import gemma_reference
 import make_gguf_goldens
 import make_quantize_goldens
 import make_template_cases
@@ -19,7 +20,8 @@ def tokenizer():
 
 
 PARTS = {"random": lambda: common.write_json(common.PARITY / "random.json", random_reference.vectors()),
-         "tiny": tiny_goldens.make, "decoders": decoders_reference.make_all, "smollm2": smollm2.make, "tokenizer": tokenizer, "gguf": make_gguf_goldens.main, "quantize": make_quantize_goldens.main,
+         "tiny": tiny_goldens.make, "decoders": decoders_reference.make_all, "gemma": gemma_reference.main, "smollm2": smollm2.make,
+         "tokenizer": tokenizer, "gguf": make_gguf_goldens.main, "quantize": make_quantize_goldens.main,
          "templates": make_template_cases.main}
 
 common.check_blas()

@@ -58,6 +58,8 @@ class FakeDenoiser : public Denoiser {
           float& z = logits.at(static_cast<size_t>(token));
           z = z > 0 ? z / request.repetition_penalty : z * request.repetition_penalty;
         }
+      if (!request.divisors.empty())
+        for (float& z : logits) z /= request.divisors.at(head);
       result.rows.push_back(answer(logits, request, head));
       if (request.full_logits) result.logits.insert(result.logits.end(), logits.begin(), logits.end());
     }
@@ -163,6 +165,16 @@ inline ModelSpec fake_diffusion_spec(int vocab_size = 16) {
           .default_preset = "llada"};
 }
 
+// One whose tokens 13 and 14 delete and insert cells.
+inline ModelSpec fake_editing_spec() {
+  ModelSpec spec = fake_diffusion_spec();
+  spec.family = "llada2";
+  spec.delete_id = 13;
+  spec.insert_id = 14;
+  spec.default_preset = "llada2.2";
+  return spec;
+}
+
 inline ModelSpec fake_ar_spec(int vocab_size = 16) {
   return {.family = "llama",
           .attention = AttentionKind::kCausal,
@@ -171,6 +183,19 @@ inline ModelSpec fake_ar_spec(int vocab_size = 16) {
           .eos_id = 0,
           .stop_ids = {0},
           .default_preset = "ar"};
+}
+
+// Canvases of 8 random tokens.
+inline ModelSpec fake_canvas_spec(int vocab_size = 16) {
+  return {.family = "diffusion-gemma",
+          .attention = AttentionKind::kCausal,
+          .vocab_size = vocab_size,
+          .max_positions = 512,
+          .canvas_length = 8,
+          .bos_id = 8,
+          .eos_id = 0,
+          .stop_ids = {0},
+          .default_preset = "diffusion-gemma"};
 }
 
 }  // namespace pent

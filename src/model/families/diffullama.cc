@@ -6,8 +6,15 @@
 namespace pent {
 namespace {
 
+// A Llama whose tokenizer happens to have a mask token is none: the config names it, or it is the one that was added behind Llama 2's
+// vocabulary.
 bool matches(const ModelFiles& files) {
-  return !files.gguf && has_architecture(files, kDiffuLlamaFamily) && find_mask_id(files) >= 0;
+  constexpr int kLlama2Vocabulary = 32000;
+  if (files.gguf || !has_architecture(files, kDiffuLlamaFamily)) return false;
+  const ConfigReader config(files);
+  if (config.token("mask_token_id") >= 0) return true;
+  const int added = config.size("vocab_size") - kLlama2Vocabulary;  // rounded up to an even number, as published
+  return (added == 1 || added == 2) && find_mask_id(files) == kLlama2Vocabulary;
 }
 
 ModelSpec read(const ModelFiles& files) {

@@ -151,7 +151,7 @@ ModelSpec read(const ModelFiles& files) {
   read_global_shape(text, spec);
   read_rope(text, spec);
   read_stop_ids(files, spec);
-  spec.default_preset = "ar";
+  spec.default_preset = "diffusion-gemma";
   check_spec(spec, files.where);
   return spec;
 }

@@ -1,6 +1,8 @@
 // LLaDA2.0 and 2.1, mini and flash (spec 10 §3): Ling 2.0's block seen block by block. One matrix for Q, K and V, normed heads of
 // which half the channels turn, sigmoid scores limited to the best groups of experts, a shared expert, a dense first layer.
 // LLaDA2.2 has a pool of experts for each block in place of the groups (spec 23 §3.1).
+#include <algorithm>
+
 #include "base/error.h"
 #include "model/families/config.h"
 #include "model/families/family.h"
@@ -11,6 +13,16 @@ namespace {
 constexpr int kLingVocabulary = 157184;
 
 bool matches(const ModelFiles& files) { return has_architecture(files, kLlada2Family); }
+
+void check_editing(const ModelSpec& spec, const std::string& where) {
+  const int32_t deletes = spec.delete_id, inserts = spec.insert_id;
+  if (deletes < 0 && inserts < 0) return;
+  if (deletes < 0 || inserts < 0 || deletes == inserts || std::max(deletes, inserts) >= spec.vocab_size ||
+      deletes == spec.mask_id || inserts == spec.mask_id)
+    throw error(ErrorKind::kCorrupt,
+                "{}: 'delete_token_id' is {} and 'split_token_id' {}; expected two tokens of the {}, neither the mask",
+                where, deletes, inserts, spec.vocab_size);
+}
 
 ModelSpec read(const ModelFiles& files) {
   ModelSpec spec;
@@ -26,14 +38,18 @@ ModelSpec read(const ModelFiles& files) {
     read_llada2_keys(files, spec);
     spec.block_size = config.size("block_size", 32);
     spec.mask_id = config.token("mask_token_id");
+    spec.delete_id = config.token("delete_token_id");
+    spec.insert_id = config.token("split_token_id");
   }
   if (spec.vocab_size == kLingVocabulary) {
+    if (spec.moe.block_pool > 0 && !spec.edits_length()) spec.delete_id = 156930, spec.insert_id = 156931;  // 2.2
     if (spec.mask_id < 0) spec.mask_id = 156895;
     add_stop(spec, 156900);  // <|role_end|>, which no config lists
   }
   spec.family = kLlada2Family.name;
   spec.attention = AttentionKind::kBlockCausal;
-  spec.default_preset = "llada2";
+  check_editing(spec, files.where);
+  spec.default_preset = spec.edits_length() ? "llada2.2" : "llada2";
   require_mask(spec, files);
   check_spec(spec, files.where);
   return spec;

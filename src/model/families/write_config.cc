@@ -86,8 +86,12 @@ Json llama_config(const ModelSpec& spec) {
                  {"mlp_bias", false},
                  {"tie_word_embeddings", spec.tied_head}};
   if (spec.rope_dim > 0) config["partial_rotary_factor"] = double(spec.rope_dim) / spec.head_dim;
-  if (spec.is_diffusion()) config["mask_token_id"] = spec.mask_id;
+  if (spec.is_masked_diffusion()) config["mask_token_id"] = spec.mask_id;
   if (spec.block_size > 0) config[spec.family == kFastDllmV2Family.name ? "bd_size" : "block_size"] = spec.block_size;
+  if (spec.edits_length()) {
+    config["delete_token_id"] = spec.delete_id;
+    config["split_token_id"] = spec.insert_id;
+  }
   write_expert_keys(spec, config);
   return config;
 }
@@ -104,7 +108,7 @@ Json gpt2_config(const ModelSpec& spec) {
                  {"layer_norm_epsilon", shortest_decimal(spec.rms_eps)},
                  {"activation_function", "gelu_new"},
                  {"tie_word_embeddings", spec.tied_head}};
-  if (spec.is_diffusion()) config["mask_token_id"] = spec.mask_id;
+  if (spec.is_masked_diffusion()) config["mask_token_id"] = spec.mask_id;
   return config;
 }
 

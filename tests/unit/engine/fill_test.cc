@@ -21,7 +21,7 @@ TEST(Fill, LiteralsStayAndHolesGetExactlyTheirTokens) {
 
 TEST(Fill, EveryPresetFillsHolesOfTheLengthTheyHave) {
   for (const Preset& preset : presets()) {
-    if (!preset.diffusion) continue;
+    if (!fits(preset, fake_diffusion_spec())) continue;
     Model model = fake_model(fake_diffusion_spec());
     const Filling filling = fill(model, "ab [[3]] c[[2]]", {.preset = std::string(preset.name)});
     ASSERT_EQ(filling.holes.size(), 2u) << preset.name;

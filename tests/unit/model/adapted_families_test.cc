@@ -71,6 +71,12 @@ TEST(AdaptedFamilies, DiffuLlamaIsALlamaWithAMaskToken) {
     EXPECT_NEAR(spec.parameters(), 6.74e9, 0.01e9);
   }
   EXPECT_EQ(read_spec(with_mask_token(kDiffuLlama, "null", "{}")).family, "llama");
+  // Another Llama whose tokenizer happens to have one.
+  ModelFiles other = with_mask_token(kDiffuLlama, R"("<mask>")", R"({"32000": {"content": "<mask>"}})");
+  other.config["vocab_size"] = 32064;
+  EXPECT_EQ(read_spec(other).family, "llama");
+  EXPECT_EQ(read_spec(with_mask_token(kDiffuLlama, R"("<mask>")", R"({"31990": {"content": "<mask>"}})")).family,
+            "llama");
 }
 
 // spec 10 §13, 31 §2.9

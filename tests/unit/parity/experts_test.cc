@@ -155,6 +155,13 @@ TEST(ExpertDefaults, ComeFromTheCheckpoint) {
   EXPECT_EQ(sdar.default_preset, "sdar");
   EXPECT_EQ(moe.default_preset, "llada");
   EXPECT_EQ(llada2.default_preset, "llada2");
+  EXPECT_EQ(llada22.default_preset, "llada2.2");
+  const SamplingParams edits = resolve({.max_tokens = 64}, llada22);
+  EXPECT_EQ(edits.remask, (RemaskRule{RemaskKind::kLevenshtein, 0}));
+  EXPECT_EQ(edits.threshold, 0.5);
+  EXPECT_EQ(edits.cache, CacheKind::kBlock);
+  EXPECT_EQ(edits.editing.delete_id, 280);
+  EXPECT_EQ(edits.editing.insert_id, 281);
   for (const ModelSpec& spec : {rnd1, sdar, moe, llada2, llada22}) {
     EXPECT_EQ(spec.mask_id, 284) << spec.family;
     EXPECT_EQ(spec.eos_id, 283) << spec.family;

@@ -41,7 +41,8 @@ TEST(DecoderProperty, EveryPresetDecidesEveryCellKeepsFixedOnesAndItsTraceReplay
   EXPECT_TRUE(rc::check([] {
     std::vector<std::string> names;
     for (const Preset& preset : presets())
-      if (preset.diffusion && preset.length.kind == LengthKind::kFixed) names.emplace_back(preset.name);
+      if (fits(preset, fake_diffusion_spec()) && preset.length.kind == LengthKind::kFixed)
+        names.emplace_back(preset.name);
     const int masks = *rc::gen::inRange(1, 24);
     GenerationOptions options{.preset = *rc::gen::elementOf(names), .max_tokens = masks};
     options.seed = *rc::gen::inRange<uint64_t>(0, 1000);
@@ -181,7 +182,8 @@ TEST(GuidanceProperty, AtScaleZeroNothingChangesAndTwinsGoWithEveryDecoder) {
   EXPECT_TRUE(rc::check([] {
     std::vector<std::string> names;
     for (const Preset& preset : presets())
-      if (preset.diffusion && preset.length.kind == LengthKind::kFixed) names.emplace_back(preset.name);
+      if (fits(preset, fake_diffusion_spec()) && preset.length.kind == LengthKind::kFixed)
+        names.emplace_back(preset.name);
     GenerationOptions options{.preset = *rc::gen::elementOf(names), .max_tokens = *rc::gen::inRange(1, 20)};
     options.seed = *rc::gen::inRange<uint64_t>(0, 1000);
     const auto decided = [&](std::optional<double> scale, std::vector<int32_t> prompt, int* rows) {

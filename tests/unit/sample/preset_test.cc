@@ -80,10 +80,11 @@ TEST(Preset, PresetMustFitTheModel) {
   EXPECT_EQ(
       refusal({.preset = "ar"}, fake_diffusion_spec()),
       "preset 'ar' is for autoregressive models, but this one (llada) is a masked diffusion model; use --preset llada");
-  EXPECT_EQ(refusal({.preset = "dreams"}, fake_ar_spec()),
-            "no preset 'dreams'; there are llada, fast-dllm, dream, rnd1, eb, llada2, llada2.1, daedal, mdlm, "
-            "diffugpt, diffullama, remdm, p2, "
-            "wino, sdar, fast-dllm-v2, ar");
+  EXPECT_EQ(
+      refusal({.preset = "dreams"}, fake_ar_spec()),
+      "no preset 'dreams'; there are llada, fast-dllm, dream, rnd1, eb, llada2, llada2.1, llada2.2, daedal, mdlm, "
+      "diffugpt, diffullama, remdm, p2, "
+      "wino, sdar, fast-dllm-v2, diffusion-gemma, ar");
 }
 
 TEST(Preset, ContradictionsAreRefusedWithTheReason) {
@@ -237,12 +238,32 @@ TEST(Preset, DreamHasAStepForEachCellOfOneBlock) {
   EXPECT_EQ(resolve({.preset = "dream", .threshold = 0.8}, fake_diffusion_spec()).score, ScoreKind::kProbability);
 }
 
+TEST(Preset, InsertingAndDeletingNeedsTokensForIt) {
+  EXPECT_EQ(resolve({}, fake_editing_spec()).preset, "llada2.2");
+  EXPECT_EQ(resolve({.remask = "none"}, fake_editing_spec()).remask.kind, RemaskKind::kNone);
+  EXPECT_NE(refusal({.remask = "levenshtein"}, fake_diffusion_spec()).find("no tokens that delete and insert"),
+            std::string::npos);
+  EXPECT_NE(refusal({.preset = "llada2.2"}, fake_diffusion_spec()).find("is for models that delete and insert"),
+            std::string::npos);
+  EXPECT_EQ(refusal({.select = "linear"}, fake_editing_spec()),
+            "--remask levenshtein cannot be combined with --select linear; use threshold:P");
+  EXPECT_EQ(refusal({.cache = "delayed"}, fake_editing_spec()),
+            "--remask levenshtein cannot be combined with --cache delayed: cells of the block move");
+  EXPECT_EQ(refusal({.remask = "levenshtein:1.5"}, fake_editing_spec()),
+            "--remask is 'levenshtein:1.5'; expected levenshtein:VALUE with a value from 0 to 1");
+}
+
 TEST(Preset, EveryPresetResolvesForItsKindOfModel) {
   for (const Preset& preset : presets()) {
-    const SamplingParams params =
-        resolve({.preset = std::string(preset.name)}, preset.diffusion ? fake_diffusion_spec() : fake_ar_spec());
-    EXPECT_EQ(params.diffusion, preset.diffusion);
-    EXPECT_GE(params.max_tokens, 1);
+    int models = 0;
+    for (const ModelSpec& spec : {fake_diffusion_spec(), fake_editing_spec(), fake_canvas_spec(), fake_ar_spec()}) {
+      if (!fits(preset, spec)) continue;
+      ++models;
+      const SamplingParams params = resolve({.preset = std::string(preset.name)}, spec);
+      EXPECT_EQ(params.diffusion, preset.diffusion);
+      EXPECT_GE(params.max_tokens, 1);
+    }
+    EXPECT_GE(models, 1) << preset.name;
   }
 }
 
