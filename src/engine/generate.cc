@@ -25,7 +25,11 @@ std::vector<TokenId> with_start_token(std::vector<TokenId> prompt, const ModelSp
 
 std::unique_ptr<Sampler> make_sampler(std::vector<TokenId> prompt, const SamplingParams& params,
                                       const ModelSpec& spec) {
-  if (!params.diffusion) return make_ar_sampler(std::move(prompt), params, spec.stop_ids);
+  if (!params.diffusion) {
+    Drafting drafting;
+    if (params.draft_length > 0) drafting = {make_mask_drafter(spec), make_fixed_planner(params.draft_length)};
+    return make_ar_sampler(std::move(prompt), params, spec.stop_ids, std::move(drafting));
+  }
   Canvas canvas(spec.mask_id);
   canvas.append_fixed(prompt);
   canvas.append_masked(params.length.kind == LengthKind::kDaedal ? params.length.initial : params.max_tokens);
@@ -38,6 +42,21 @@ std::unique_ptr<Sampler> make_sampler(std::vector<TokenId> prompt, const Samplin
   return make_diffusion_sampler(std::move(canvas), own, spec.stop_ids);
 }
 
+Mode mode_of(const SamplingParams& params) {
+  if (params.diffusion) return Mode::kDiffusion;
+  return params.draft_length > 0 ? Mode::kSpeculative : Mode::kAr;
+}
+
+// Of all candidates together, as their forwards are counted.
+DraftCount count_drafts(std::span<const std::unique_ptr<Sampler>> candidates) {
+  DraftCount sum;
+  for (const auto& each : candidates) {
+    sum.drafted += each->draft_count().drafted;
+    sum.accepted += each->draft_count().accepted;
+  }
+  return sum;
+}
+
 // A text that must be of a language is whole or not there.
 CutText whole_text(const Tokenizer& tokenizer, const std::vector<TokenId>& tokens, const std::string& finish_reason) {
   if (finish_reason == "deadline" || finish_reason == "cancelled") return {};
@@ -45,7 +64,8 @@ CutText whole_text(const Tokenizer& tokenizer, const std::vector<TokenId>& token
 }
 
 Generation make_generation(const Tokenizer& tokenizer, const Sampler& sampler, const SamplingParams& params,
-                           const DecodeOutcome& outcome, const std::vector<std::string>& stops, int prompt_tokens) {
+                           const DecodeOutcome& outcome, const DraftCount& draft, const std::vector<std::string>& stops,
+                           int prompt_tokens) {
   std::vector<int32_t> tokens = sampler.completion();
   CutText cut = params.cell_rules.empty() ? completion_text(tokenizer, tokens, stops)
                                           : whole_text(tokenizer, tokens, outcome.finish_reason);
@@ -67,7 +87,8 @@ Generation make_generation(const Tokenizer& tokenizer, const Sampler& sampler, c
           .written = std::move(written),
           .seconds = outcome.seconds,
           .seconds_to_first_committed = outcome.seconds_to_first_committed,
-          .mode = params.diffusion ? "diffusion" : "ar",
+          .mode = mode_of(params),
+          .draft = draft,
           .preset = params.preset,
           .cache = params.cache,
           .seed = params.seed,
@@ -121,8 +142,8 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
     if (--running[i] > 0) return;
     const auto own = std::span(samplers).subspan(i * candidates, candidates);
     const Choice best = choose_likeliest(own, std::span(outcomes).subspan(i * candidates, candidates));
-    generations[i] =
-        make_generation(tokenizer, *own[best.index], params[i], best.outcome, options.stop, prompt_tokens[i]);
+    generations[i] = make_generation(tokenizer, *own[best.index], params[i], best.outcome, count_drafts(own),
+                                     options.stop, prompt_tokens[i]);
     if (finished) finished(generations[i]);
   };
   DecodeOptions decoding{.banned = unwritable_tokens(spec, tokenizer.size()),

@@ -11,6 +11,7 @@
 #include "sample/cache.h"
 #include "sample/constraint/cell_filter.h"
 #include "sample/length.h"
+#include "sample/mode.h"
 #include "sample/options.h"
 #include "sample/revise.h"
 #include "sample/score.h"
@@ -44,8 +45,9 @@ const Preset* find_preset(std::string_view name);  // nullptr if there is none o
 struct SamplingParams {
   std::string preset;
   bool diffusion = false;
-  int max_tokens = 0;  // canvas (diffusion; at most, if it grows) or budget (AR)
-  LengthRule length;   // kDaedal: .initial <= max_tokens
+  int draft_length = 0;  // of speculation, in tokens; 0: none, and always so with diffusion
+  int max_tokens = 0;    // canvas (diffusion; at most, if it grows) or budget (AR)
+  LengthRule length;     // kDaedal: .initial <= max_tokens
   bool trim_tail = false;
   int block_length = 0;             // 1 … max_tokens
   int steps = 0;                    // a total, shared over the blocks …

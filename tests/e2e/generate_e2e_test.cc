@@ -160,6 +160,31 @@ TEST(Run, RefusesWhatMakesNoSenseForTheModel) {
   EXPECT_EQ(run_pent({"run", "-m", models().diffusion(), "--system", "be kind", "x"}).code, 2);
 }
 
+TEST(Run, SpeculationSaysWhatBecameOfItsDraftsAndReplays) {
+  const TempDir directory;
+  const std::string trace = (directory.path() / "trace").string();
+  const std::vector<std::string> head = {"run", "-m",           models().ar(), "--temperature", "0.8", "--seed",
+                                         "4",   "--max-tokens", "20"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), head.begin(), head.end());
+    return run_pent(more);
+  };
+  const Outcome plain = with({"--mode", "ar", "the mouse"});
+  const Outcome outcome = with({"--mode", "speculative", "--json", "--trace", trace, "the mouse"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Json answer = parse_json(outcome.out, "stdout");
+  EXPECT_EQ(answer["text"].get<std::string>() + "\n", plain.out);
+  EXPECT_EQ(answer["mode"], "speculative");
+  EXPECT_GT(answer["drafted"].get<int>(), 0);
+  EXPECT_GE(answer["drafted"].get<int>(), answer["accepted"].get<int>());
+  EXPECT_TRUE(answer.contains("acceptance"));
+  EXPECT_EQ(run_pent({"replay", "--speed", "0", trace}).out, plain.out);
+  EXPECT_EQ(with({"--mode", "speculative", "--block-length", "0", "x"}).code, 2);
+  EXPECT_EQ(with({"--mode", "speculative", "--steps", "3", "x"}).code, 2);
+  EXPECT_EQ(run_pent({"run", "-m", models().diffusion(), "--mode", "speculative", "x"}).code, 2);
+  EXPECT_EQ(run_pent({"fill", "-m", models().diffusion(), "--mode", "speculative", "a[[2]]"}).code, 2);
+}
+
 TEST(Run, AnInterruptPrintsWhatIsThereAndExitsWith130) {
   for (const auto& [signal, code] : {std::pair(SIGINT, 130), std::pair(SIGTERM, 143)}) {
     const TempDir directory;

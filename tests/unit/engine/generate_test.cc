@@ -20,7 +20,7 @@ TEST(Generate, DiffusionAnswerIsTheTextBeforeTheFirstStopToken) {
   EXPECT_EQ(result.finish_reason, "stop");
   EXPECT_EQ(result.prompt_tokens, 1);
   EXPECT_EQ(result.completion_tokens, 4);
-  EXPECT_EQ(result.mode, "diffusion");
+  EXPECT_EQ(result.mode, Mode::kDiffusion);
   EXPECT_EQ(result.preset, "llada");
 }
 
@@ -51,7 +51,39 @@ TEST(Generate, ArAnswerIsTheTextBeforeTheFirstStopToken) {
   EXPECT_EQ(result.text, "ab ");
   EXPECT_EQ(result.finish_reason, "stop");
   EXPECT_EQ(result.nfe, 4);
-  EXPECT_EQ(result.mode, "ar");
+  EXPECT_EQ(result.mode, Mode::kAr);
+}
+
+TEST(Generate, SpeculationKeepsToALanguageAsAutoregressionDoes) {
+  int64_t accepted = 0;
+  for (uint64_t seed = 0; seed < 30; ++seed)
+    for (const char* regex : {"a{3,9}b*", "(ab| )+c?"}) {
+      // Half of what a row says comes from its place alone, so that drafts are right now and then.
+      Model model = fake_model(fake_ar_spec(), [](const Ids& seen, int32_t position) {
+        std::vector<float> logits = scrambled_logits(16)({}, position);
+        const std::vector<float> more = scrambled_logits(16, 2)(seen, position);
+        for (size_t i = 0; i < logits.size(); ++i) logits[i] += more[i];
+        return logits;
+      });
+      GenerationOptions options{.mode = "ar", .max_tokens = 12, .temperature = 1, .seed = seed, .regex = regex};
+      const Generation expected = generate(model, {1}, options);
+      options.mode = "speculative";
+      const Generation drafted = generate(model, {1}, options);
+      EXPECT_EQ(drafted.text, expected.text);
+      EXPECT_EQ(drafted.token_ids, expected.token_ids);
+      accepted += drafted.draft.accepted;
+    }
+  EXPECT_GT(accepted, 20);
+}
+
+TEST(Generate, BestOfAndStopStringsGoWithSpeculation) {
+  Model model = fake_model(fake_ar_spec());
+  GenerationOptions options{.mode = "ar", .max_tokens = 12, .temperature = 1, .seed = 3, .best_of = 4, .stop = {"b"}};
+  const Generation expected = generate(model, {1}, options);
+  options.mode = "speculative";
+  const Generation drafted = generate(model, {1}, options);
+  EXPECT_EQ(drafted.text, expected.text);
+  EXPECT_EQ(drafted.finish_reason, expected.finish_reason);
 }
 
 TEST(Generate, StopStringsMayRunAcrossTokens) {
