@@ -41,7 +41,8 @@ void tell_cells(const Generation& generation, const Tokenizer& tokenizer) {
   fmt::print(stderr, "{} forwards, {} rows; N_token {}, E_token {}, E_ratio {:.3f}; first token after {:.3f} s\n",
              generation.nfe, generation.rows, generation.canvas_cells, generation.completion_tokens,
              per(generation.completion_tokens, generation.canvas_cells), generation.seconds_to_first_committed);
-  if (generation.mode == Mode::kSpeculative)
+  fmt::print(stderr, "mode {}: {}\n", to_string(generation.mode), generation.mode_reason);
+  if (generation.mode == Mode::kSpeculative || generation.draft.drafted > 0)
     fmt::print(stderr, "{} tokens drafted, {} of them accepted; {:.2f} tokens a forward\n", generation.draft.drafted,
                generation.draft.accepted, per(generation.completion_tokens, generation.nfe));
 }
@@ -173,10 +174,11 @@ Json to_json(const Generation& g, const std::string& model) {
                {"tokens_per_second", per(g.completion_tokens, g.seconds)},
                {"seconds_to_first_committed", g.seconds_to_first_committed},
                {"mode", to_string(g.mode)},
+               {"mode_reason", g.mode_reason},
                {"preset", g.preset},
                {"seed", g.seed},
                {"model", model}};
-  if (g.mode == Mode::kSpeculative) {
+  if (g.mode == Mode::kSpeculative || g.draft.drafted > 0) {
     json["drafted"] = g.draft.drafted;
     json["accepted"] = g.draft.accepted;
     json["acceptance"] = per(static_cast<double>(g.draft.accepted), static_cast<double>(g.draft.drafted));

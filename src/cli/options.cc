@@ -44,9 +44,10 @@ void add_generation_options(CommandLine& line, RunOptions& options) {
   add_model_options(line, options.model);
   GenerationOptions& g = options.generation;
   line.option("--preset", g.preset, "a decoding method from `pent presets`; default: the model's own");
+  g.mode = "auto";
   line.option("--mode", g.mode,
               "ar: token after token; diffusion: a canvas; speculative: ar's text, drafted by diffusion --block-length "
-              "tokens at a time; auto, the default: what the model is")
+              "tokens at a time; auto, the default: the fastest that writes the text of the model's own")
       .words({"auto", "ar", "diffusion", "speculative"});
   line.option("--max-tokens", g.max_tokens, "the canvas of a diffusion model, the budget of an autoregressive one");
   line.option(

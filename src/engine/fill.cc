@@ -235,6 +235,7 @@ Filling fill(Model& model, const std::string& text_with_holes, const GenerationO
   generation.seconds = outcome.seconds;
   generation.seconds_to_first_committed = outcome.seconds_to_first_committed;
   generation.mode = Mode::kDiffusion;
+  generation.mode_reason = "holes are filled with both sides in view";
   generation.preset = params.preset;
   generation.cache = params.cache;
   generation.seed = params.seed;

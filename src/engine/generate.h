@@ -33,8 +33,9 @@ struct Generation {
   std::vector<WrittenToken> written;  // one for each of token_ids
   double seconds = 0;
   double seconds_to_first_committed = 0;
-  Mode mode = Mode::kAr;
-  DraftCount draft;  // of speculation
+  Mode mode = Mode::kAr;    // with options.mode "auto" what its planner came to in the end
+  std::string mode_reason;  // one clause
+  DraftCount draft;         // of speculation
   std::string preset;
   CacheKind cache = CacheKind::kNone;  // of a diffusion model; all others are approximations
   uint64_t seed = 0;

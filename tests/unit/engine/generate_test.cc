@@ -76,6 +76,40 @@ TEST(Generate, SpeculationKeepsToALanguageAsAutoregressionDoes) {
   EXPECT_GT(accepted, 20);
 }
 
+TEST(Generate, AutoWritesTheTextOfTheModelsOwnModeAndSaysWhy) {
+  Model model = fake_model(fake_ar_spec());
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    GenerationOptions options{.mode = "ar", .max_tokens = 80, .temperature = 1, .seed = seed};
+    const Generation expected = generate(model, {1, 2}, options);
+    EXPECT_EQ(expected.mode_reason, "as asked");
+    EXPECT_EQ(model.planner != nullptr, seed > 0) << "made when it is first asked for";
+    options.mode = "auto";
+    const Generation result = generate(model, {1, 2}, options);
+    EXPECT_EQ(result.token_ids, expected.token_ids);
+    EXPECT_FALSE(result.mode_reason.empty());
+  }
+}
+
+TEST(Generate, AutoHasAPlannerOnlyWhereItMayChoose) {
+  const auto reason = [](ModelSpec spec, int max_tokens, int best_of = 1) {
+    Model model = fake_model(std::move(spec));
+    const Generation result =
+        generate(model, {1}, {.mode = "auto", .max_tokens = max_tokens, .temperature = 1, .best_of = best_of});
+    EXPECT_EQ(model.planner, nullptr);
+    EXPECT_EQ(result.mode, own_mode(model.denoiser->spec()));
+    return result.mode_reason;
+  };
+  EXPECT_EQ(reason(fake_diffusion_spec(), 80), "the model has no other");
+  EXPECT_EQ(reason(fake_ar_spec(), 12), "an answer of at most 12 tokens is too short to try drafts in");
+  EXPECT_EQ(reason(fake_ar_spec(), 80, 3), "answers written together share their forwards already");
+  ModelSpec shifted = fake_diffusion_spec();
+  shifted.shift = true;
+  EXPECT_EQ(reason(shifted, 80), "the model's own; its others write another text");
+  Model model = fake_model(fake_ar_spec());
+  EXPECT_EQ(generate(model, {1}, {.max_tokens = 80}).mode_reason, "the model's own");
+  EXPECT_EQ(model.planner, nullptr) << "callers that do not ask for auto measure nothing";
+}
+
 TEST(Generate, BestOfAndStopStringsGoWithSpeculation) {
   Model model = fake_model(fake_ar_spec());
   GenerationOptions options{.mode = "ar", .max_tokens = 12, .temperature = 1, .seed = 3, .best_of = 4, .stop = {"b"}};
