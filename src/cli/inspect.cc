@@ -106,9 +106,13 @@ void print_plain(const Json& facts) {
   if (const int unused = facts["unused_tensors"].get<int>(); unused > 0)
     line("not used", fmt::format("{} tensors of parts for other things than text", unused));
   line("template", facts["chat_template"].get<bool>() ? "chat" : "none");
-  std::string names;
-  for (const Json& preset : facts["presets"]) names += (names.empty() ? "" : ", ") + preset.get<std::string>();
-  line("presets", names + fmt::format(" (default {})", facts["default_preset"].get<std::string>()));
+  const auto list = [&](const char* key) {
+    std::string names;
+    for (const Json& name : facts[key]) names += (names.empty() ? "" : ", ") + name.get<std::string>();
+    return names;
+  };
+  line("modes", list("modes"));
+  line("presets", list("presets") + fmt::format(" (default {})", facts["default_preset"].get<std::string>()));
 }
 
 int run(const Arguments& args) {
@@ -120,6 +124,8 @@ int run(const Arguments& args) {
   for (const Preset& preset : presets()) {
     if (preset.diffusion == spec.is_diffusion()) names.push_back(preset.name);
   }
+  Json modes = Json::array();
+  for (const Mode mode : modes_of(spec)) modes.push_back(to_string(mode));
   Json tokens = Json::object();
   for (const auto& [key, id] :
        {std::pair("mask", spec.mask_id), {"bos", spec.bos_id}, {"eos", spec.eos_id}, {"pad", spec.pad_id}}) {
@@ -129,7 +135,8 @@ int run(const Arguments& args) {
   const Json facts = {{"schema", 1},
                       {"model", files.where},
                       {"family", spec.family},
-                      {"mode", spec.is_diffusion() ? "diffusion" : "ar"},
+                      {"mode", to_string(own_mode(spec))},
+                      {"modes", std::move(modes)},
                       {"parameters", spec.parameters()},
                       {"active_parameters", spec.active_parameters()},
                       {"shapes", shapes(spec)},
