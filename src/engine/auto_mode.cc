@@ -34,11 +34,13 @@ std::filesystem::path cost_path(const Model& model, const Json& key) {
 
 }  // namespace
 
-AutoMode plan_auto(Model& model, int max_tokens, size_t answers) {
+AutoMode plan_auto(Model& model, const SamplingParams& params, size_t answers) {
   const ModelSpec& spec = model.denoiser->spec();
   if (modes_of(spec).size() == 1) return {nullptr, "the model has no other"};
   if (own_mode(spec) == Mode::kDiffusion) return {nullptr, "the model's own; its others write another text"};
   if (answers > 1) return {nullptr, "answers written together share their forwards already"};
+  // As many tokens as forwards, whatever a planner finds: else clocks would reach the text.
+  if (params.max_nfe) return {nullptr, "a budget of forwards buys a token with each"};
   if (model.planner) return {model.planner, {}};
   const std::vector<int> rows = planned_rows();
   if (spec.max_positions < rows.back()) return {nullptr, "the model's context is too short for drafts"};
@@ -46,8 +48,9 @@ AutoMode plan_auto(Model& model, int max_tokens, size_t answers) {
   std::optional<CostCurve> costs;
   if (!key.is_null()) costs = read_costs(cost_path(model, key), key);
   if (!costs) {
-    if (max_tokens < kShort)
-      return {nullptr, fmt::format("an answer of at most {} tokens is too short to try drafts in", max_tokens)};
+    if (params.max_tokens < kShort)
+      return {nullptr, fmt::format("an answer of at most {} tokens is too short to try drafts in", params.max_tokens)};
+    if (params.deadline_ms) return {nullptr, "a deadline leaves no time to measure this machine"};
     costs = measure_costs(*model.denoiser, rows, kMeasureSeconds);
     if (!key.is_null()) write_costs(cost_path(model, key), key, *costs);
   }

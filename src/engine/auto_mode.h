@@ -6,6 +6,7 @@
 #include <string>
 
 #include "engine/mode_planner.h"
+#include "sample/preset.h"
 
 namespace pent {
 
@@ -16,8 +17,8 @@ struct AutoMode {
   std::string reason;                    // … for this reason
 };
 
-// `answers`: written together, candidates included; an answer has at most max_tokens. Makes model.planner where it is worth it, from
+// `params`: of one of the `answers` that are written together, candidates included. Makes model.planner where it is worth it, from
 // the curve that an earlier process kept or from one that it measures now, in half a second or one forward of each size.
-AutoMode plan_auto(Model& model, int max_tokens, size_t answers);
+AutoMode plan_auto(Model& model, const SamplingParams& params, size_t answers);
 
 }  // namespace pent

@@ -65,7 +65,7 @@ class ModeNotes {
   ModeNotes(Model& model, const GenerationOptions& options, const SamplingParams& params, size_t answers)
       : mode_(mode_of(params)), reason_(options.mode ? "as asked" : "the model's own") {
     if (options.mode != "auto") return;
-    auto [planner, reason] = plan_auto(model, params.max_tokens, answers);
+    auto [planner, reason] = plan_auto(model, params, answers);
     planner_ = std::move(planner);
     reason_ = std::move(reason);
   }

@@ -106,6 +106,10 @@ TEST(Generate, AutoHasAPlannerOnlyWhereItMayChoose) {
   shifted.shift = true;
   EXPECT_EQ(reason(shifted, 80), "the model's own; its others write another text");
   Model model = fake_model(fake_ar_spec());
+  EXPECT_EQ(generate(model, {1}, {.mode = "auto", .max_tokens = 80, .max_nfe = 70}).mode_reason,
+            "a budget of forwards buys a token with each");
+  EXPECT_EQ(generate(model, {1}, {.mode = "auto", .max_tokens = 80, .deadline_ms = 1e6}).mode_reason,
+            "a deadline leaves no time to measure this machine");
   EXPECT_EQ(generate(model, {1}, {.max_tokens = 80}).mode_reason, "the model's own");
   EXPECT_EQ(model.planner, nullptr) << "callers that do not ask for auto measure nothing";
 }
