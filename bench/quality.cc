@@ -142,7 +142,7 @@ class Quality {
                  << '\n';
     }
     say(fmt::format("{}: judging", name));
-    Json json = {{"model", name}, {"family", model.denoiser->spec().family}, {"mode", answers.at(0).mode}};
+    Json json = {{"model", name}, {"family", model.denoiser->spec().family}, {"mode", to_string(answers.at(0).mode)}};
     json["options"] =
         to_json(resolved_params(model, options, static_cast<int>(items[0].prompt.size())), options.best_of);
     json.update(to_json(judge_texts(judge_, texts, args_.width)));

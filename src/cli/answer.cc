@@ -41,6 +41,10 @@ void tell_cells(const Generation& generation, const Tokenizer& tokenizer) {
   fmt::print(stderr, "{} forwards, {} rows; N_token {}, E_token {}, E_ratio {:.3f}; first token after {:.3f} s\n",
              generation.nfe, generation.rows, generation.canvas_cells, generation.completion_tokens,
              per(generation.completion_tokens, generation.canvas_cells), generation.seconds_to_first_committed);
+  fmt::print(stderr, "mode {}: {}\n", to_string(generation.mode), generation.mode_reason);
+  if (generation.mode == Mode::kSpeculative || generation.draft.drafted > 0)
+    fmt::print(stderr, "{} tokens drafted, {} of them accepted; {:.2f} tokens a forward\n", generation.draft.drafted,
+               generation.draft.accepted, per(generation.completion_tokens, generation.nfe));
 }
 
 }  // namespace
@@ -71,7 +75,8 @@ void TextStream::finish(const std::string& text) {
 Presenter::Presenter(const Model& model, const OutputOptions& output, const GenerationOptions& options)
     : model_(model), output_(output), options_(options) {
   const bool terminals = can_redraw(STDERR_FILENO) && is_terminal(STDOUT_FILENO);
-  live_ = model.denoiser->spec().is_diffusion() && output.live.value_or(terminals && !output.json);
+  is_canvas_ = resolve_mode(options.mode, model.denoiser->spec()) == Mode::kDiffusion;
+  live_ = is_canvas_ && output.live.value_or(terminals && !output.json);
   if (!output.trace_file.empty()) {
     trace_.reset(std::fopen(output.trace_file.c_str(), "wb"));
     if (!trace_) throw error(ErrorKind::kIo, "--trace {}: {}", output.trace_file, std::strerror(errno));
@@ -86,13 +91,15 @@ TraceSink Presenter::begin(int prompt_tokens, Picture picture) {
     LiveViewOptions options = live_view_on_stderr();
     options.answer_only = picture == Picture::kAnswer;
     view_ = std::make_unique<LiveView>(std::move(options), tokenizer_pieces(tokenizer));
-  } else if (!spec.is_diffusion() && !output_.json && options_.best_of == 1 && !constraint_of(options_)) {
+  } else if (!is_canvas_ && !output_.json && options_.best_of == 1 && !constraint_of(options_)) {
     stream_ = std::make_unique<TextStream>(tokenizer, options_.stop, write_stdout);
   }
   TraceSink file;
   if (trace_) {
     TraceHeader header{.model = model_.name,
-                       .preset = options_.preset.empty() ? spec.default_preset : options_.preset,
+                       .preset = !options_.preset.empty() ? options_.preset
+                                 : is_canvas_             ? spec.default_preset
+                                                          : "ar",
                        .seed = options_.seed,
                        .prompt_tokens = prompt_tokens};
     file = make_trace_writer(
@@ -166,11 +173,17 @@ Json to_json(const Generation& g, const std::string& model) {
                {"seconds", g.seconds},
                {"tokens_per_second", per(g.completion_tokens, g.seconds)},
                {"seconds_to_first_committed", g.seconds_to_first_committed},
-               {"mode", g.mode},
+               {"mode", to_string(g.mode)},
+               {"mode_reason", g.mode_reason},
                {"preset", g.preset},
                {"seed", g.seed},
                {"model", model}};
-  if (g.mode == "diffusion") {
+  if (g.mode == Mode::kSpeculative || g.draft.drafted > 0) {
+    json["drafted"] = g.draft.drafted;
+    json["accepted"] = g.draft.accepted;
+    json["acceptance"] = per(static_cast<double>(g.draft.accepted), static_cast<double>(g.draft.drafted));
+  }
+  if (g.mode == Mode::kDiffusion) {
     json["cache"] = to_string(g.cache);
     json["exact"] = is_exact(g.cache);
   }

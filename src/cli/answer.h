@@ -61,6 +61,7 @@ class Presenter {
   const Model& model_;
   OutputOptions output_;
   GenerationOptions options_;
+  bool is_canvas_;  // painted cell by cell; else the text grows token by token
   bool live_;
   std::unique_ptr<std::FILE, FileCloser> trace_;
   std::unique_ptr<LiveView> view_;

@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/embedded.h"
 #include "cli/options.h"
+#include "engine/cost_curve.h"
 #include "eval/accuracy.h"
 #include "eval/speed.h"
 #include "model/weights.h"
@@ -107,14 +108,11 @@ Json bench_rows(const Arguments& args, Model& model, PassTimes& times) {
                  100 * cost.shares.matmul, 100 * cost.shares.attention, 100 * cost.shares.head,
                  experts ? fmt::format("{:>8.0f}%", 100 * cost.shares.experts) : "");
   }
-  // A diffusion step over r rows is worth T(r)/T(1) tokens of autoregression. Between the rows measured: a straight line.
-  const auto worth = [&](double r) {
-    size_t i = 1;
-    while (i + 1 < costs.size() && costs[i].rows < r) ++i;
-    const RowCost &a = costs[i - 1], &b = costs[i];
-    const double t = (r - a.rows) / (b.rows - a.rows);
-    return (a.seconds + t * (b.seconds - a.seconds)) / costs[0].seconds;
-  };
+  // A diffusion step over r rows is worth T(r)/T(1) tokens of autoregression.
+  std::vector<RowSeconds> points;
+  for (const RowCost& cost : costs) points.push_back({cost.rows, cost.seconds});
+  const CostCurve curve(std::move(points));
+  const auto worth = [&](double r) { return curve.seconds(r) / costs[0].seconds; };
   Json even = Json::array();
   if (costs.size() > 1) {
     if (!args.json)

@@ -1,4 +1,5 @@
-// pent cache: the packed weights that large models leave for their next start (model/packed_cache.h).
+// pent cache: the packed weights that large models leave for their next start (model/packed_cache.h), and what was measured of
+// forwards on this machine (engine/cost_curve.h).
 #include "base/error.h"
 #include "base/json.h"
 #include "cli/command.h"
@@ -26,9 +27,22 @@ int run(const Arguments& args) {
       fmt::print("{}{:>10}  {}\n", args.clear ? "removed " : "", human_bytes(static_cast<double>(entry.bytes)),
                  entry.model.empty() ? entry.path.string() : entry.model);
   }
+  int curves = 0;
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(cost_folder(), none)) {
+    if (args.clear && !std::filesystem::remove(entry.path()))
+      throw error(ErrorKind::kIo, "{}: cannot be removed", entry.path().string());
+    ++curves;
+  }
+  if (curves > 0 && !args.json)
+    fmt::print("{}{} measured for --mode auto\n", args.clear ? "removed " : "",
+               curves == 1 ? "1 cost curve" : fmt::format("{} cost curves", curves));
   if (args.json)
-    fmt::print("{}\n",
-               to_json_line({{"schema", 1}, {"folder", folder.string()}, {"removed", args.clear}, {"packed", list}}));
+    fmt::print("{}\n", to_json_line({{"schema", 1},
+                                     {"folder", folder.string()},
+                                     {"removed", args.clear},
+                                     {"packed", list},
+                                     {"cost_curves", curves}}));
   else
     fmt::print("{} of packed weights {} {}\n", human_bytes(static_cast<double>(bytes)), args.clear ? "freed in" : "in",
                folder.string());

@@ -20,7 +20,6 @@ int run(Arguments& args) {
   const std::string text = text_argument(args.text);
   LoadedModel loaded = load(args.run.model);
   Model& model = loaded.model;
-  check_mode(args.run.mode, model.denoiser->spec(), model.name);
   Presenter presenter(model, args.output, args.run.generation);
   const TraceSink trace = presenter.begin(0, Presenter::Picture::kWhole);
   const Filling filling = fill(model, text, args.run.generation, args.system, trace, &interrupt_token());

@@ -110,9 +110,13 @@ void print_plain(const Json& facts) {
   line("template", refusal.is_string()                  ? "cannot be used (run --raw): " + refusal.get<std::string>()
                    : facts["chat_template"].get<bool>() ? "chat"
                                                         : "none");
-  std::string names;
-  for (const Json& preset : facts["presets"]) names += (names.empty() ? "" : ", ") + preset.get<std::string>();
-  line("presets", names + fmt::format(" (default {})", facts["default_preset"].get<std::string>()));
+  const auto list = [&](const char* key) {
+    std::string names;
+    for (const Json& name : facts[key]) names += (names.empty() ? "" : ", ") + name.get<std::string>();
+    return names;
+  };
+  line("modes", list("modes"));
+  line("presets", list("presets") + fmt::format(" (default {})", facts["default_preset"].get<std::string>()));
 }
 
 int run(const Arguments& args) {
@@ -125,6 +129,8 @@ int run(const Arguments& args) {
   for (const Preset& preset : presets()) {
     if (fits(preset, spec)) names.push_back(preset.name);
   }
+  Json modes = Json::array();
+  for (const Mode mode : modes_of(spec)) modes.push_back(to_string(mode));
   Json tokens = Json::object();
   for (const auto& [key, id] :
        {std::pair("mask", spec.mask_id), {"bos", spec.bos_id}, {"eos", spec.eos_id}, {"pad", spec.pad_id}}) {
@@ -135,7 +141,8 @@ int run(const Arguments& args) {
       {"schema", 1},
       {"model", files.where},
       {"family", spec.family},
-      {"mode", spec.is_diffusion() ? "diffusion" : "ar"},
+      {"mode", to_string(own_mode(spec))},
+      {"modes", std::move(modes)},
       {"parameters", spec.parameters()},
       {"active_parameters", spec.active_parameters()},
       {"shapes", shapes(spec)},

@@ -44,14 +44,18 @@ void add_generation_options(CommandLine& line, RunOptions& options) {
   add_model_options(line, options.model);
   GenerationOptions& g = options.generation;
   line.option("--preset", g.preset, "a decoding method from `pent presets`; default: the model's own");
-  line.option("--mode", options.mode, "auto, ar or diffusion; auto is what the model is")
-      .words({"auto", "ar", "diffusion"});
+  g.mode = "auto";
+  line.option("--mode", g.mode,
+              "ar: token after token; diffusion: a canvas; speculative: ar's text, drafted by diffusion --block-length "
+              "tokens at a time; auto, the default: the fastest that writes the text of the model's own")
+      .words({"auto", "ar", "diffusion", "speculative"});
   line.option("--max-tokens", g.max_tokens, "the canvas of a diffusion model, the budget of an autoregressive one");
   line.option(
       "--length", g.length,
       "N: a canvas of N cells; MIN..MAX: one that grows with the answer (DAEDAL); auto: one that grows from 64");
   line.flag("--trim-tail", g.trim_tail, "once an end token is decided, take the cells behind it out of the canvas");
-  line.option("--block-length", g.block_length, "cells that are decided together before the next ones");
+  line.option("--block-length", g.block_length,
+              "cells that are decided together before the next ones; speculative: tokens drafted at a time");
   const auto steps = line.option("--steps", g.steps, "denoising steps in total");
   line.option("--steps-per-block", g.steps_per_block, "denoising steps for each block").excludes(steps);
   line.option("--threshold", g.threshold, "commit every cell at least this probable");
@@ -114,16 +118,6 @@ void read_constraint_files(GenerationOptions& options) {
   };
   read(options.json_schema, "{");
   read(options.grammar, "::=");
-}
-
-void check_mode(const std::string& mode, const ModelSpec& spec, const std::string& model) {
-  if (mode == "ar" && spec.is_diffusion()) {
-    throw error(ErrorKind::kInvalidArgument, "--mode ar: {} is a diffusion model ({})", model, spec.family);
-  }
-  if (mode == "diffusion" && !spec.is_diffusion()) {
-    throw error(ErrorKind::kInvalidArgument, "--mode diffusion: {} is an autoregressive model ({})", model,
-                spec.family);
-  }
 }
 
 std::string text_argument(const std::string& argument) { return argument == "-" ? read_stdin() : argument; }

@@ -21,7 +21,6 @@ void add_model_options(CommandLine& line, ModelOptions& options);  // -m, --thre
 struct RunOptions {
   ModelOptions model;
   GenerationOptions generation;
-  std::string mode = "auto";
 };
 void add_generation_options(CommandLine& line, RunOptions& options);
 
@@ -35,9 +34,6 @@ ModelFiles find_files(const ModelOptions& options);
 
 // --json-schema and --grammar may name files: reads them. Throws kIo.
 void read_constraint_files(GenerationOptions& options);
-
-// Refuses --mode ar for a diffusion model and the other way round; throws kInvalidArgument.
-void check_mode(const std::string& mode, const ModelSpec& spec, const std::string& model);
 
 // A positional TEXT: itself, or all of standard input for "-".
 std::string text_argument(const std::string& argument);

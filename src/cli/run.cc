@@ -29,7 +29,6 @@ int run(Arguments& args) {
   const std::string text = chatting ? "" : text_argument(args.prompt_given ? args.prompt : "-");
   LoadedModel loaded = load(args.run.model);
   Model& model = loaded.model;
-  check_mode(args.run.mode, model.denoiser->spec(), model.name);
   Presenter presenter(model, args.output, args.run.generation);
   int code = 0;
   if (chatting) {

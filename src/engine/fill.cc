@@ -200,6 +200,10 @@ Filling fill(Model& model, const std::string& text_with_holes, const GenerationO
                 spec.family,
                 spec.is_diffusion() ? "writes canvas after canvas and does not see the"
                                     : "is autoregressive: it does not see the");
+  if (const Mode mode = resolve_mode(options.mode, spec); mode != Mode::kDiffusion)
+    throw error(ErrorKind::kInvalidArgument,
+                "--mode {} writes from left to right and does not see the text behind a hole; use --mode diffusion",
+                to_string(mode));
   if (spec.attention == AttentionKind::kBlockCausal)
     throw error(ErrorKind::kInvalidArgument,
                 "this model ({}) writes block after block and does not see the text behind a hole; use one with full "
@@ -230,7 +234,8 @@ Filling fill(Model& model, const std::string& text_with_holes, const GenerationO
   generation.canvas_cells = made.hole_tokens;
   generation.seconds = outcome.seconds;
   generation.seconds_to_first_committed = outcome.seconds_to_first_committed;
-  generation.mode = "diffusion";
+  generation.mode = Mode::kDiffusion;
+  generation.mode_reason = "holes are filled with both sides in view";
   generation.preset = params.preset;
   generation.cache = params.cache;
   generation.seed = params.seed;

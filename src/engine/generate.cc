@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "engine/auto_mode.h"
 #include "engine/best_of.h"
 #include "engine/requests.h"
 #include "sample/decode.h"
@@ -23,9 +24,14 @@ std::vector<TokenId> with_start_token(std::vector<TokenId> prompt, const ModelSp
               "the prompt is empty, and this model ({}) has no token to start from; give it a prompt", spec.family);
 }
 
-std::unique_ptr<Sampler> make_sampler(std::vector<TokenId> prompt, const SamplingParams& params,
-                                      const ModelSpec& spec) {
-  if (!params.diffusion) return make_ar_sampler(std::move(prompt), params, spec.stop_ids);
+std::unique_ptr<Sampler> make_sampler(std::vector<TokenId> prompt, const SamplingParams& params, const ModelSpec& spec,
+                                      const std::shared_ptr<ModePlanner>& planner) {
+  if (!params.diffusion) {
+    Drafting drafting;
+    if (planner) drafting = {make_mask_drafter(spec), planner};
+    if (params.draft_length > 0) drafting = {make_mask_drafter(spec), make_fixed_planner(params.draft_length)};
+    return make_ar_sampler(std::move(prompt), params, spec.stop_ids, std::move(drafting));
+  }
   SamplingParams own = params;
   if (params.remask.kind == RemaskKind::kRenoise) {  // canvases are denoised whole, as far as the context goes
     const int behind = (params.block_length - params.max_tokens % params.block_length) % params.block_length;
@@ -43,6 +49,42 @@ std::unique_ptr<Sampler> make_sampler(std::vector<TokenId> prompt, const Samplin
   return make_diffusion_sampler(std::move(canvas), own, spec.stop_ids);
 }
 
+Mode mode_of(const SamplingParams& params) {
+  if (params.diffusion) return Mode::kDiffusion;
+  return params.draft_length > 0 ? Mode::kSpeculative : Mode::kAr;
+}
+
+// Of all candidates together, as their forwards are counted.
+DraftCount count_drafts(std::span<const std::unique_ptr<Sampler>> candidates) {
+  DraftCount sum;
+  for (const auto& each : candidates) {
+    sum.drafted += each->draft_count().drafted;
+    sum.accepted += each->draft_count().accepted;
+  }
+  return sum;
+}
+
+// The modes of a request's answers, and why.
+class ModeNotes {
+ public:
+  ModeNotes(Model& model, const GenerationOptions& options, const SamplingParams& params, size_t answers)
+      : mode_(mode_of(params)), reason_(options.mode ? "as asked" : "the model's own") {
+    if (options.mode != "auto") return;
+    auto [planner, reason] = plan_auto(model, params, answers);
+    planner_ = std::move(planner);
+    reason_ = std::move(reason);
+  }
+
+  const std::shared_ptr<ModePlanner>& planner() const { return planner_; }
+  Mode mode() const { return planner_ && planner_->speculates() ? Mode::kSpeculative : mode_; }
+  std::string reason() const { return planner_ ? planner_->reason() : reason_; }
+
+ private:
+  Mode mode_;
+  std::string reason_;
+  std::shared_ptr<ModePlanner> planner_;
+};
+
 // A text that must be of a language is whole or not there.
 CutText whole_text(const Tokenizer& tokenizer, const std::vector<TokenId>& tokens, const std::string& finish_reason) {
   if (finish_reason == "deadline" || finish_reason == "cancelled") return {};
@@ -50,7 +92,8 @@ CutText whole_text(const Tokenizer& tokenizer, const std::vector<TokenId>& token
 }
 
 Generation make_generation(const Tokenizer& tokenizer, const Sampler& sampler, const SamplingParams& params,
-                           const DecodeOutcome& outcome, const std::vector<std::string>& stops, int prompt_tokens) {
+                           const DecodeOutcome& outcome, const ModeNotes& modes, const DraftCount& draft,
+                           const std::vector<std::string>& stops, int prompt_tokens) {
   std::vector<int32_t> tokens = sampler.completion();
   CutText cut = params.cell_rules.empty() ? completion_text(tokenizer, tokens, stops)
                                           : whole_text(tokenizer, tokens, outcome.finish_reason);
@@ -72,7 +115,9 @@ Generation make_generation(const Tokenizer& tokenizer, const Sampler& sampler, c
           .written = std::move(written),
           .seconds = outcome.seconds,
           .seconds_to_first_committed = outcome.seconds_to_first_committed,
-          .mode = params.diffusion ? "diffusion" : "ar",
+          .mode = modes.mode(),
+          .mode_reason = modes.reason(),
+          .draft = draft,
           .preset = params.preset,
           .cache = params.cache,
           .seed = params.seed,
@@ -99,6 +144,7 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
                 spec.family);
   std::shared_ptr<const TokenAutomaton> language;
   if (constraint) language = model.constraints.compile(*constraint, tokenizer, spec, /*may_end=*/true);
+  std::optional<ModeNotes> modes;  // as the first answer has them
   std::vector<std::unique_ptr<Sampler>> samplers;
   std::vector<SamplingParams> params;
   std::vector<int> prompt_tokens;
@@ -115,9 +161,10 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
                   options.trim_tail ? " and leave out --trim-tail" : "");
     if (language)
       params.back().cell_rules = {{prompt_tokens.back(), prompt_tokens.back() + params.back().max_tokens, language}};
+    if (!modes) modes.emplace(model, options, params[0], items.size() * static_cast<size_t>(options.best_of));
     for (int candidate = 0; candidate < options.best_of; ++candidate) {
       params.back().n_index = candidate_index(options, item.n_index, candidate);
-      samplers.push_back(make_sampler(prompt, params.back(), spec));
+      samplers.push_back(make_sampler(prompt, params.back(), spec, modes->planner()));
     }
     params.back().n_index = item.n_index;
   }
@@ -133,8 +180,8 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
     if (--running[i] > 0) return;
     const auto own = std::span(samplers).subspan(i * candidates, candidates);
     const Choice best = choose_likeliest(own, std::span(outcomes).subspan(i * candidates, candidates));
-    generations[i] =
-        make_generation(tokenizer, *own[best.index], params[i], best.outcome, options.stop, prompt_tokens[i]);
+    generations[i] = make_generation(tokenizer, *own[best.index], params[i], best.outcome, *modes, count_drafts(own),
+                                     options.stop, prompt_tokens[i]);
     if (finished) finished(generations[i]);
   };
   DecodeOptions decoding{

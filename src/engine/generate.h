@@ -8,6 +8,7 @@
 
 #include "base/cancel.h"
 #include "engine/model.h"
+#include "sample/drafter.h"
 #include "sample/preset.h"
 #include "sample/trace.h"
 
@@ -27,12 +28,14 @@ struct Generation {
   int prompt_tokens = 0;
   int completion_tokens = 0;
   int nfe = 0;
-  int64_t rows = 0;      // cells that the forwards computed
+  int64_t rows = 0;      // cells that the forwards computed, masks of drafts included
   int canvas_cells = 0;  // DAEDAL's N_token: cells that were there for the answer when the canvas was longest
   std::vector<WrittenToken> written;  // one for each of token_ids
   double seconds = 0;
   double seconds_to_first_committed = 0;
-  std::string mode;  // "diffusion" or "ar"
+  Mode mode = Mode::kAr;    // with options.mode "auto" what its planner came to in the end
+  std::string mode_reason;  // one clause
+  DraftCount draft;         // of speculation
   std::string preset;
   CacheKind cache = CacheKind::kNone;  // of a diffusion model; all others are approximations
   uint64_t seed = 0;

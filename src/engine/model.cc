@@ -35,6 +35,8 @@ std::filesystem::path packed_folder() {
   return wish == "0" ? std::filesystem::path() : pent_home() / "packed";
 }
 
+std::filesystem::path cost_folder() { return pent_home() / "costs"; }
+
 ModelFiles find_model(const std::string& reference, const std::vector<EmbeddedModel>& embedded) {
   if (reference.empty() && embedded.empty())
     throw error(ErrorKind::kNotFound,
@@ -81,6 +83,9 @@ Model load_model(const std::string& reference, const std::vector<EmbeddedModel>&
   NativeOptions native = options;
   native.packed_cache.folder = packed_folder();
   model.denoiser = load_native(model.files, pool, native);
+  model.threads = pool.threads();
+  model.precise = options.precise;
+  model.cost_folder = cost_folder();
   if (model.tokenizer->size() > model.denoiser->spec().vocab_size)
     throw error(ErrorKind::kCorrupt, "{}: the tokenizer has {} tokens, the model only {} rows for them",
                 model.files.where, model.tokenizer->size(), model.denoiser->spec().vocab_size);

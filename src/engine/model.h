@@ -8,6 +8,7 @@
 
 #include "base/thread_pool.h"
 #include "engine/constraint.h"
+#include "engine/mode_planner.h"
 #include "io/model_files.h"
 #include "model/denoiser.h"
 #include "text/chat_template.h"
@@ -22,6 +23,10 @@ struct Model {
   std::unique_ptr<ChatTemplate> chat_template;  // null if it has none, or files.chat_template_refusal says why
   std::unique_ptr<Denoiser> denoiser;
   ConstraintCompiler constraints;
+  int threads = 0;  // that compute
+  bool precise = false;
+  std::filesystem::path cost_folder;     // where what forwards cost here is kept (engine/cost_curve.h); empty: nowhere
+  std::shared_ptr<ModePlanner> planner;  // of --mode auto, once it was asked for; remembers from answer to answer
 };
 
 // A model the binary carries: file name -> bytes that live as long as the process.
@@ -35,6 +40,9 @@ std::filesystem::path pent_home();
 
 // Where large models are kept packed: pent_home()/packed, or nowhere (empty) with PENT_KEEP_PACKED=0.
 std::filesystem::path packed_folder();
+
+// Where what forwards cost on this machine is kept: pent_home()/costs.
+std::filesystem::path cost_folder();
 
 // Finds `reference`: empty = the first embedded model; else an embedded model's name; a directory or .gguf file; a name under
 // $PENT_HOME/models (directory or NAME.gguf); org/name[@revision][:QUANT] in the Hugging Face cache, where QUANT picks the one

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "sample/length.h"
+#include "sample/mode.h"
 #include "sample/preset.h"
 #include "sample/select.h"
 
@@ -91,7 +92,7 @@ GenerationOptions with_model_defaults(const Model& model, GenerationOptions opti
     keep(options.min_p, get_number(config, "min_p", where));
     keep(options.repetition_penalty, get_number(config, "repetition_penalty", where));
   }
-  if (!model.denoiser->spec().is_diffusion()) return options;
+  if (resolve_mode(options.mode, model.denoiser->spec()) != Mode::kDiffusion) return options;
   keep(options.block_length, get_small_int(config, "block_length", where));
   keep(options.cache, get_string(config, "cache", where));
   // A threshold the caller chose is compared with probabilities: the file's order does not go with it.

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "engine/cost_curve.h"
 #include "kernels/pack.h"
 #include "sample/decode.h"
 
@@ -79,17 +80,6 @@ PackedMatrix random_matrix(ThreadPool& pool, PackedMatrix::Format format, int64_
       matrix.pack_panel(panel, rows.data(), std::min(kernels::kPanel, n - panel * kernels::kPanel));
   });
   return matrix;
-}
-
-// Tokens that are text to any model, from a counter.
-std::vector<int32_t> some_tokens(const ModelSpec& spec, int count, uint64_t seed = 1) {
-  std::vector<int32_t> tokens(static_cast<size_t>(count));
-  for (size_t i = 0; i < tokens.size(); ++i) {
-    const double u = draw_uniform({.seed = seed, .cell = static_cast<uint32_t>(i), .purpose = DrawPurpose::kData});
-    tokens[i] = static_cast<int32_t>(u * std::min(spec.vocab_size, 4000));
-    if (tokens[i] == spec.mask_id) tokens[i] = tokens[i] == 0 ? 1 : tokens[i] - 1;
-  }
-  return tokens;
 }
 
 void need_context(const ModelSpec& spec, int positions, const std::string& what) {
@@ -198,28 +188,7 @@ MatmulSpeed time_matmul(ThreadPool& pool, const MachineLimits& limits, PackedMat
 }
 
 std::vector<RowCost> time_rows(Model& model, PassTimes& times, int prefix, const std::vector<int>& rows, int rounds) {
-  Denoiser& denoiser = *model.denoiser;
-  const int most = *std::max_element(rows.begin(), rows.end());
-  need_context(denoiser.spec(), prefix + most, fmt::format("{} rows over {} cached ones", most, prefix));
-  const OpenSequence sequence(denoiser, prefix + most);
-  const std::vector<int32_t> tokens = some_tokens(denoiser.spec(), prefix + most);
-  PassPlan plan;
-  PassResult result;
-  if (prefix > 0) {
-    plan.add_causal(sequence.handle(), std::span(tokens).first(static_cast<size_t>(prefix)));
-    denoiser.forward(plan, {}, result);
-  }
-  const auto forward = [&](int count) {
-    plan.clear();
-    const auto shown = std::span(tokens).subspan(static_cast<size_t>(prefix), static_cast<size_t>(count));
-    if (denoiser.spec().is_masked_diffusion()) {
-      plan.add_window(sequence.handle(), shown, prefix, prefix + count);
-    } else {
-      plan.add_causal(sequence.handle(), shown, prefix);
-    }
-    for (uint32_t row = 0; row < static_cast<uint32_t>(count); ++row) plan.head_rows.push_back(row);
-    denoiser.forward(plan, {}, result);
-  };
+  RowForwards forwards(*model.denoiser, prefix, *std::max_element(rows.begin(), rows.end()));
   std::vector<RowCost> costs(rows.size());
   std::vector<std::function<void()>> runs;
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -227,7 +196,7 @@ std::vector<RowCost> time_rows(Model& model, PassTimes& times, int prefix, const
     runs.push_back([&, i] {
       times = {};
       // Few rows take less than a millisecond.
-      for (int repeat = 0; repeat < std::max(1, 16 / rows[i]); ++repeat) forward(rows[i]);
+      for (int repeat = 0; repeat < std::max(1, 16 / rows[i]); ++repeat) forwards.run(rows[i]);
       for (const auto part :
            {&PassTimes::total, &PassTimes::matmul, &PassTimes::attention, &PassTimes::experts, &PassTimes::head})
         costs[i].shares.*part += times.*part;

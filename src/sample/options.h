@@ -11,6 +11,7 @@ namespace pent {
 // Invalid combinations are refused by resolve() (sample/preset.h) with the reason.
 struct GenerationOptions {
   std::string preset;                 // empty: the model's default
+  std::optional<std::string> mode;    // auto | ar | diffusion | speculative (sample/mode.h); unset: the model's own
   std::optional<int> max_tokens;      // the canvas for full-attention models; the budget for AR
   std::optional<std::string> length;  // auto, N or MIN..MAX (sample/length.h)
   bool trim_tail = false;             // take the cells behind a decided end token out of the canvas

@@ -13,6 +13,8 @@ namespace {
 
 // llama.cpp looks back over 64 tokens, transformers over all; paragraphs repeat each other farther apart than 64.
 constexpr int kRepetitionWindow = 128;
+// Rows that cost little beside the first on most machines (spec 31 §5.2).
+constexpr int kDraftLength = 4;
 
 template <typename T>
 void check_range(const char* option, const std::optional<T>& value, T low, T high) {
@@ -46,16 +48,20 @@ void check_ranges(const GenerationOptions& options) {
     if (stop.empty()) throw error(ErrorKind::kInvalidArgument, "--stop is empty; expected a text to stop at");
 }
 
-const Preset& choose_preset(const GenerationOptions& options, const ModelSpec& spec) {
-  std::string name = options.preset.empty() ? spec.default_preset : options.preset;
-  if (name.empty()) name = spec.is_diffusion() ? "llada" : "ar";
+const Preset& choose_preset(const GenerationOptions& options, const ModelSpec& spec, Mode mode) {
+  const bool own = mode == own_mode(spec) && !spec.default_preset.empty();
+  std::string name = !options.preset.empty() ? options.preset : own ? spec.default_preset : "";
+  if (name.empty()) name = mode == Mode::kDiffusion ? "llada" : "ar";
   const Preset* preset = find_preset(name);
   if (preset == nullptr) {
     std::string known;
     for (const Preset& each : presets()) known += (known.empty() ? "" : ", ") + std::string(each.name);
     throw error(ErrorKind::kNotFound, "no preset '{}'; there are {}", name, known);
   }
-  if (fits(*preset, spec)) return *preset;
+  if (preset->diffusion && fits(*preset, spec) && mode != Mode::kDiffusion)
+    throw error(ErrorKind::kInvalidArgument, "preset '{}' is for --mode diffusion, not {}; leave one of the two out",
+                name, to_string(mode));
+  if (preset->diffusion ? fits(*preset, spec) : mode != Mode::kDiffusion) return *preset;
   const std::string_view wanted = !preset->diffusion                                ? "autoregressive models"
                                   : preset->remask.kind == RemaskKind::kRenoise     ? "models of random tokens"
                                   : preset->remask.kind == RemaskKind::kLevenshtein ? "models that delete and insert"
@@ -88,8 +94,9 @@ void resolve_length(const GenerationOptions& options, const Preset& preset, cons
   params.trim_tail = options.trim_tail;
 }
 
-void refuse_for_ar(const GenerationOptions& options) {
-  const std::pair<const char*, bool> diffusion_only[] = {{"--block-length", options.block_length.has_value()},
+void refuse_for_ar(const GenerationOptions& options, Mode mode) {
+  const bool drafts = mode == Mode::kSpeculative;
+  const std::pair<const char*, bool> diffusion_only[] = {{"--block-length", options.block_length && !drafts},
                                                          {"--length", options.length.has_value()},
                                                          {"--trim-tail", options.trim_tail},
                                                          {"--steps", options.steps.has_value()},
@@ -106,9 +113,9 @@ void refuse_for_ar(const GenerationOptions& options) {
                                                          {"--cache", options.cache.has_value()}};
   for (const auto& [option, given] : diffusion_only)
     if (given)
-      throw error(ErrorKind::kInvalidArgument,
-                  "{} is for diffusion presets; an autoregressive model writes one token per forward, in order",
-                  option);
+      throw error(ErrorKind::kInvalidArgument, "{} is for diffusion presets; {}", option,
+                  drafts ? "--mode speculative drafts --block-length tokens in one forward"
+                         : "an autoregressive model writes one token per forward, in order");
 }
 
 // Which cells a step decides: the option's rule, or the preset's with the option's threshold where it has one.
@@ -355,7 +362,8 @@ std::vector<TokenBias> parse_biases(const GenerationOptions& options, const Mode
 
 SamplingParams resolve(const GenerationOptions& options, const ModelSpec& spec, int prompt_tokens) {
   check_ranges(options);
-  const Preset& preset = choose_preset(options, spec);
+  const Mode mode = resolve_mode(options.mode, spec);
+  const Preset& preset = choose_preset(options, spec, mode);
   SamplingParams params{.preset = std::string(preset.name),
                         .diffusion = preset.diffusion,
                         .cfg_scale = static_cast<float>(options.cfg_scale.value_or(0)),
@@ -375,12 +383,14 @@ SamplingParams resolve(const GenerationOptions& options, const ModelSpec& spec, 
   if (preset.diffusion)
     resolve_parts(options, preset, spec, params);
   else
-    refuse_for_ar(options);
+    refuse_for_ar(options, mode);
   const bool all_alike = params.temperature == 0 && params.remask.kind != RemaskKind::kRenoise;  // whose noise differs
   if (options.best_of > 1 && all_alike)
     throw error(ErrorKind::kInvalidArgument,
                 "--best-of {} with --temperature 0 would write the same text {} times; give a temperature above 0",
                 options.best_of, options.best_of);
+  if (mode == Mode::kSpeculative)
+    params.draft_length = std::min(options.block_length.value_or(kDraftLength), params.max_tokens);
   return params;
 }
 

@@ -12,6 +12,7 @@
 #include "sample/cache.h"
 #include "sample/constraint/cell_filter.h"
 #include "sample/length.h"
+#include "sample/mode.h"
 #include "sample/options.h"
 #include "sample/renoise.h"
 #include "sample/revise.h"
@@ -55,8 +56,9 @@ struct EditingTokens {
 struct SamplingParams {
   std::string preset;
   bool diffusion = false;
-  int max_tokens = 0;  // canvas (diffusion; at most, if it grows) or budget (AR)
-  LengthRule length;   // kDaedal: .initial <= max_tokens
+  int draft_length = 0;  // of speculation, in tokens; 0: none, and always so with diffusion
+  int max_tokens = 0;    // canvas (diffusion; at most, if it grows) or budget (AR)
+  LengthRule length;     // kDaedal: .initial <= max_tokens
   bool trim_tail = false;
   int block_length = 0;             // 1 … max_tokens
   int steps = 0;                    // a total, shared over the blocks …

@@ -12,6 +12,7 @@
 
 #include "model/pass_plan.h"
 #include "sample/canvas.h"
+#include "sample/drafter.h"
 #include "sample/length.h"
 #include "sample/preset.h"
 #include "sample/trace.h"
@@ -39,6 +40,7 @@ class Sampler {
   virtual std::vector<int32_t> completion() const = 0;
   // "stop" or "length" once done.
   virtual std::string finish_reason() const = 0;
+  virtual DraftCount draft_count() const { return {}; }
 };
 
 // A canvas with masked cells: what length, select and remask of the parameters say; one that grows begins with
@@ -53,7 +55,8 @@ std::unique_ptr<Sampler> make_renoise_sampler(std::vector<int32_t> prompt, const
                                               std::vector<int32_t> stop_ids);
 
 // Token after token, causal attention with a growing cache. `prompt` is not empty: its last token predicts the first new one.
+// With a drafter, the same tokens in fewer forwards.
 std::unique_ptr<Sampler> make_ar_sampler(std::vector<int32_t> prompt, const SamplingParams& params,
-                                         std::vector<int32_t> stop_ids);
+                                         std::vector<int32_t> stop_ids, Drafting drafting = {});
 
 }  // namespace pent

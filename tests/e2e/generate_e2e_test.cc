@@ -37,6 +37,7 @@ const std::vector<std::string> kContractKeys = {"schema",
                                                 "tokens_per_second",
                                                 "seconds_to_first_committed",
                                                 "mode",
+                                                "mode_reason",
                                                 "preset",
                                                 "seed",
                                                 "model"};
@@ -179,6 +180,62 @@ TEST(Run, RefusesWhatMakesNoSenseForTheModel) {
   EXPECT_EQ(run_pent({"run", "-m", models().ar(), "--preset", "llada", "x"}).code, 2);
   EXPECT_EQ(run_pent({"run", "-m", models().diffusion(), "--temperature", "nan", "x"}).code, 2);
   EXPECT_EQ(run_pent({"run", "-m", models().diffusion(), "--system", "be kind", "x"}).code, 2);
+}
+
+TEST(Run, SpeculationSaysWhatBecameOfItsDraftsAndReplays) {
+  const TempDir directory;
+  const std::string trace = (directory.path() / "trace").string();
+  const std::vector<std::string> head = {"run", "-m",           models().ar(), "--temperature", "0.8", "--seed",
+                                         "4",   "--max-tokens", "20"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), head.begin(), head.end());
+    return run_pent(more);
+  };
+  const Outcome plain = with({"--mode", "ar", "the mouse"});
+  const Outcome outcome = with({"--mode", "speculative", "--json", "--trace", trace, "the mouse"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Json answer = parse_json(outcome.out, "stdout");
+  EXPECT_EQ(answer["text"].get<std::string>() + "\n", plain.out);
+  EXPECT_EQ(answer["mode"], "speculative");
+  EXPECT_GT(answer["drafted"].get<int>(), 0);
+  EXPECT_GE(answer["drafted"].get<int>(), answer["accepted"].get<int>());
+  EXPECT_TRUE(answer.contains("acceptance"));
+  EXPECT_EQ(run_pent({"replay", "--speed", "0", trace}).out, plain.out);
+  EXPECT_EQ(with({"--mode", "speculative", "--block-length", "0", "x"}).code, 2);
+  EXPECT_EQ(with({"--mode", "speculative", "--steps", "3", "x"}).code, 2);
+  EXPECT_EQ(run_pent({"run", "-m", models().diffusion(), "--mode", "speculative", "x"}).code, 2);
+  EXPECT_EQ(run_pent({"fill", "-m", models().diffusion(), "--mode", "speculative", "a[[2]]"}).code, 2);
+}
+
+TEST(Run, AutoMeasuresTheMachineOnceAndSaysWhatItDid) {
+  const TempDir home;
+  const Environment environment = {{"PENT_HOME", home.path().string()}};
+  const std::vector<std::string> head = {"run",           "-m", models().ar(), "--max-tokens", "80",
+                                         "--temperature", "0",  "the mouse"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), head.begin(), head.end());
+    return run_pent(more, "", environment);
+  };
+  const Outcome plain = with({"--mode", "ar"});
+  EXPECT_FALSE(std::filesystem::exists(home.path() / "costs"));
+  const Outcome first = with({"--json"});
+  ASSERT_EQ(first.code, 0) << first.err;
+  const Json answer = parse_json(first.out, "stdout");
+  EXPECT_EQ(answer["text"].get<std::string>() + "\n", plain.out);
+  EXPECT_FALSE(answer["mode_reason"].get<std::string>().empty());
+  const auto curves = [&] {
+    std::vector<std::filesystem::path> found;
+    for (const auto& entry : std::filesystem::directory_iterator(home.path() / "costs")) found.push_back(entry.path());
+    return found;
+  };
+  ASSERT_EQ(curves().size(), 1u);
+  const std::string kept = read_file(curves()[0]);
+  const Outcome second = with({"--verbose"});
+  EXPECT_EQ(second.out, plain.out);
+  EXPECT_NE(second.err.find("mode "), std::string::npos) << second.err;
+  EXPECT_EQ(read_file(curves().at(0)), kept) << "measured once";
+  EXPECT_NE(run_pent({"cache", "--clear"}, "", environment).out.find("removed 1 cost curve"), std::string::npos);
+  EXPECT_TRUE(curves().empty());
 }
 
 TEST(Run, AnInterruptPrintsWhatIsThereAndExitsWith130) {

@@ -125,6 +125,7 @@ TEST(Inspect, SaysWhatAModelIs) {
   const Json facts = parse_json(outcome.out, "stdout");
   EXPECT_EQ(facts["family"], "llada");
   EXPECT_EQ(facts["mode"], "diffusion");
+  EXPECT_EQ(facts["modes"], Json({"diffusion"}));
   EXPECT_EQ(facts["shapes"]["width"], 64);
   EXPECT_EQ(facts["shapes"]["context"], 128);
   const auto presets = facts["presets"].get<std::vector<std::string>>();
@@ -134,6 +135,7 @@ TEST(Inspect, SaysWhatAModelIs) {
   const Outcome plain = run_pent({"inspect", models().ar()});
   EXPECT_EQ(plain.code, 0);
   EXPECT_NE(plain.out.find("presets       ar (default ar)"), std::string::npos) << plain.out;
+  EXPECT_NE(plain.out.find("modes         ar, speculative"), std::string::npos) << plain.out;
 }
 
 TEST(Inspect, SaysWhyAFileIsRefused) {

@@ -19,17 +19,6 @@ TEST(ParseIds, RefusesWhatIsNoId) {
     EXPECT_THROW(parse_ids(text, "IDS"), Error) << text;
 }
 
-TEST(CheckMode, RefusesAModeTheModelIsNot) {
-  ModelSpec diffusion;
-  diffusion.mask_id = 5;
-  ModelSpec autoregressive;
-  EXPECT_NO_THROW(check_mode("auto", diffusion, "m"));
-  EXPECT_NO_THROW(check_mode("diffusion", diffusion, "m"));
-  EXPECT_THROW(check_mode("ar", diffusion, "m"), Error);
-  EXPECT_NO_THROW(check_mode("ar", autoregressive, "m"));
-  EXPECT_THROW(check_mode("diffusion", autoregressive, "m"), Error);
-}
-
 TEST(HumanBytes, UsesBinaryUnits) {
   EXPECT_EQ(human_bytes(12), "12 B");
   EXPECT_EQ(human_bytes(1536), "1.5 KiB");

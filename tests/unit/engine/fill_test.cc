@@ -147,5 +147,14 @@ TEST(Fill, RefusesConstraintsThatCannotHold) {
                "--regex and --grammar were both given");
 }
 
+TEST(Fill, IsDiffusionsAlone) {
+  ModelSpec spec = fake_diffusion_spec();
+  spec.shift = true;
+  Model model = fake_model(spec);
+  for (const char* mode : {"ar", "speculative"})
+    EXPECT_ERROR(fill(model, "a[[2]]", {.mode = mode}), kInvalidArgument,
+                 fmt::format("--mode {} writes from left to right and does not see the text behind a hole", mode));
+}
+
 }  // namespace
 }  // namespace pent

@@ -20,7 +20,7 @@ TEST(Generate, DiffusionAnswerIsTheTextBeforeTheFirstStopToken) {
   EXPECT_EQ(result.finish_reason, "stop");
   EXPECT_EQ(result.prompt_tokens, 1);
   EXPECT_EQ(result.completion_tokens, 4);
-  EXPECT_EQ(result.mode, "diffusion");
+  EXPECT_EQ(result.mode, Mode::kDiffusion);
   EXPECT_EQ(result.preset, "llada");
 }
 
@@ -51,7 +51,77 @@ TEST(Generate, ArAnswerIsTheTextBeforeTheFirstStopToken) {
   EXPECT_EQ(result.text, "ab ");
   EXPECT_EQ(result.finish_reason, "stop");
   EXPECT_EQ(result.nfe, 4);
-  EXPECT_EQ(result.mode, "ar");
+  EXPECT_EQ(result.mode, Mode::kAr);
+}
+
+TEST(Generate, SpeculationKeepsToALanguageAsAutoregressionDoes) {
+  int64_t accepted = 0;
+  for (uint64_t seed = 0; seed < 30; ++seed)
+    for (const char* regex : {"a{3,9}b*", "(ab| )+c?"}) {
+      // Half of what a row says comes from its place alone, so that drafts are right now and then.
+      Model model = fake_model(fake_ar_spec(), [](const Ids& seen, int32_t position) {
+        std::vector<float> logits = scrambled_logits(16)({}, position);
+        const std::vector<float> more = scrambled_logits(16, 2)(seen, position);
+        for (size_t i = 0; i < logits.size(); ++i) logits[i] += more[i];
+        return logits;
+      });
+      GenerationOptions options{.mode = "ar", .max_tokens = 12, .temperature = 1, .seed = seed, .regex = regex};
+      const Generation expected = generate(model, {1}, options);
+      options.mode = "speculative";
+      const Generation drafted = generate(model, {1}, options);
+      EXPECT_EQ(drafted.text, expected.text);
+      EXPECT_EQ(drafted.token_ids, expected.token_ids);
+      accepted += drafted.draft.accepted;
+    }
+  EXPECT_GT(accepted, 20);
+}
+
+TEST(Generate, AutoWritesTheTextOfTheModelsOwnModeAndSaysWhy) {
+  Model model = fake_model(fake_ar_spec());
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    GenerationOptions options{.mode = "ar", .max_tokens = 80, .temperature = 1, .seed = seed};
+    const Generation expected = generate(model, {1, 2}, options);
+    EXPECT_EQ(expected.mode_reason, "as asked");
+    EXPECT_EQ(model.planner != nullptr, seed > 0) << "made when it is first asked for";
+    options.mode = "auto";
+    const Generation result = generate(model, {1, 2}, options);
+    EXPECT_EQ(result.token_ids, expected.token_ids);
+    EXPECT_FALSE(result.mode_reason.empty());
+  }
+}
+
+TEST(Generate, AutoHasAPlannerOnlyWhereItMayChoose) {
+  const auto reason = [](ModelSpec spec, int max_tokens, int best_of = 1) {
+    Model model = fake_model(std::move(spec));
+    const Generation result =
+        generate(model, {1}, {.mode = "auto", .max_tokens = max_tokens, .temperature = 1, .best_of = best_of});
+    EXPECT_EQ(model.planner, nullptr);
+    EXPECT_EQ(result.mode, own_mode(model.denoiser->spec()));
+    return result.mode_reason;
+  };
+  EXPECT_EQ(reason(fake_diffusion_spec(), 80), "the model has no other");
+  EXPECT_EQ(reason(fake_ar_spec(), 12), "an answer of at most 12 tokens is too short to try drafts in");
+  EXPECT_EQ(reason(fake_ar_spec(), 80, 3), "answers written together share their forwards already");
+  ModelSpec shifted = fake_diffusion_spec();
+  shifted.shift = true;
+  EXPECT_EQ(reason(shifted, 80), "the model's own; its others write another text");
+  Model model = fake_model(fake_ar_spec());
+  EXPECT_EQ(generate(model, {1}, {.mode = "auto", .max_tokens = 80, .max_nfe = 70}).mode_reason,
+            "a budget of forwards buys a token with each");
+  EXPECT_EQ(generate(model, {1}, {.mode = "auto", .max_tokens = 80, .deadline_ms = 1e6}).mode_reason,
+            "a deadline leaves no time to measure this machine");
+  EXPECT_EQ(generate(model, {1}, {.max_tokens = 80}).mode_reason, "the model's own");
+  EXPECT_EQ(model.planner, nullptr) << "callers that do not ask for auto measure nothing";
+}
+
+TEST(Generate, BestOfAndStopStringsGoWithSpeculation) {
+  Model model = fake_model(fake_ar_spec());
+  GenerationOptions options{.mode = "ar", .max_tokens = 12, .temperature = 1, .seed = 3, .best_of = 4, .stop = {"b"}};
+  const Generation expected = generate(model, {1}, options);
+  options.mode = "speculative";
+  const Generation drafted = generate(model, {1}, options);
+  EXPECT_EQ(drafted.text, expected.text);
+  EXPECT_EQ(drafted.finish_reason, expected.finish_reason);
 }
 
 TEST(Generate, StopStringsMayRunAcrossTokens) {

@@ -81,6 +81,53 @@ TEST(NativeGenerate, CachesAreAloneAndInABatchTheSameToo) {
   }
 }
 
+// A row that verifies is bit for bit the row that autoregression computes.
+TEST(NativeGenerate, SpeculationWritesWhatAutoregressionWrites) {
+  for (const bool precise : {true, false})
+    for (const int threads : {1, 3}) {
+      ThreadPool pool(threads);
+      Model model = random_model(false, pool, precise);
+      std::vector<BatchItem> items;
+      for (uint32_t i = 0; i < 6; ++i)
+        items.push_back({std::vector<TokenId>(1 + 5 * i, static_cast<TokenId>(9 + i)), 3, i});
+      for (const double temperature : {0.0, 0.8}) {
+        GenerationOptions options{.mode = "ar", .max_tokens = 40, .temperature = temperature};
+        const std::vector<Generation> expected = generate_batch(model, items, options, 1);
+        options.mode = "speculative";
+        for (const int width : {1, 4})
+          for (const int draft_length : {1, 4, 7}) {
+            options.block_length = draft_length;
+            const std::vector<Generation> drafted = generate_batch(model, items, options, width);
+            for (size_t i = 0; i < items.size(); ++i) {
+              EXPECT_EQ(drafted[i].token_ids, expected[i].token_ids)
+                  << "answer " << i << ", drafts of " << draft_length;
+              EXPECT_EQ(drafted[i].mode, Mode::kSpeculative);
+              EXPECT_GT(drafted[i].draft.drafted, 0);
+            }
+          }
+      }
+    }
+}
+
+TEST(NativeGenerate, ADiffusionModelWithShiftedLogitsSpeculatesToo) {
+  ThreadPool pool(2);
+  ModelSpec spec = small_spec(true);
+  spec.family = "dream";
+  spec.n_kv_heads = 2;
+  spec.qkv_bias = spec.shift = true;
+  Model model = random_model(true, pool, false);
+  model.files = make_random_model(spec, 7);
+  model.denoiser = load_native(model.files, pool);
+  ASSERT_TRUE(model.denoiser->spec().shift);
+  GenerationOptions options{.mode = "ar", .max_tokens = 30, .temperature = 0.9, .seed = 4};
+  const Generation expected = generate(model, {5, 6}, options);
+  EXPECT_EQ(expected.mode, Mode::kAr);
+  options.mode = "speculative";
+  EXPECT_EQ(generate(model, {5, 6}, options).token_ids, expected.token_ids);
+  options.mode = "auto";
+  EXPECT_EQ(generate(model, {5, 6}, options).mode, Mode::kDiffusion);
+}
+
 // A block of one cell is decided by its first forward, which keeps nothing.
 TEST(NativeGenerate, CachesRefreshedEveryStepChangeNothing) {
   ThreadPool pool(1);

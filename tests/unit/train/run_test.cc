@@ -182,7 +182,7 @@ TEST_F(TrainRun, BothObjectivesExportWhatBothBackendsReadAlike) {
       worst = std::max(worst, std::abs(static_cast<double>(results[0].logits[i]) - results[1].logits[i]));
     EXPECT_LT(worst, 1e-3);
     const Generation generation = generate(model, make_prompt(model, "The cat", "", false), {.max_tokens = 16});
-    EXPECT_EQ(generation.mode, diffusion ? "diffusion" : "ar");
+    EXPECT_EQ(generation.mode, diffusion ? Mode::kDiffusion : Mode::kAr);
   }
 }
 
