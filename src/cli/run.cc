@@ -20,6 +20,21 @@ struct Arguments {
   int number = 1;
 };
 
+// Messages, which a model without a chat template reads as plain text, or the prompt as it is.
+Request request_of(const Arguments& args, const std::string& text) {
+  Request request{.messages = {}, .prompt = {}, .canvas = {}, .options = args.run.generation};
+  if (args.raw) {
+    if (!args.system.empty())
+      throw error(ErrorKind::kInvalidArgument,
+                  "--system needs a chat template, which --raw leaves out; drop one of the two");
+    request.prompt = text;
+    return request;
+  }
+  if (!args.system.empty()) request.messages.push_back({"system", args.system});
+  request.messages.push_back({"user", text});
+  return request;
+}
+
 int run(Arguments& args) {
   read_constraint_files(args.run.generation);
   const bool chatting = !args.prompt_given && is_terminal(STDIN_FILENO);
@@ -35,12 +50,12 @@ int run(Arguments& args) {
   if (chatting) {
     code = chat(model, {.generation = args.run.generation, .system = args.system, .raw = args.raw}, presenter);
   } else {
-    const std::vector<TokenId> prompt = make_prompt(model, text, args.system, args.raw);
-    GenerationOptions options = args.run.generation;
+    Request request = request_of(args, text);
+    const auto prompt_tokens = static_cast<int>(prompt_of(model, request).size());
     for (int n = 0; n < args.number && code == 0; ++n) {
-      options.n_index = static_cast<uint32_t>(n);
-      const TraceSink trace = presenter.begin(static_cast<int>(prompt.size()));
-      const Generation generation = generate(model, prompt, options, trace, &interrupt_token());
+      request.options.n_index = static_cast<uint32_t>(n);
+      const TraceSink trace = presenter.begin(prompt_tokens);
+      const Generation generation = answer(model, request, trace, &interrupt_token()).generation;
       if (n > 0 && !args.output.json) fmt::print("\n");
       presenter.end(generation, generation.text);
       if (args.output.json) {

@@ -39,16 +39,18 @@ std::unique_ptr<Sampler> make_sampler(std::vector<TokenId> prompt, const Samplin
 }
 
 // A text that must be of a language is whole or not there.
-CutText whole_text(const Tokenizer& tokenizer, const std::vector<TokenId>& tokens, const std::string& finish_reason) {
-  if (finish_reason == "deadline" || finish_reason == "cancelled") return {};
+CutText whole_text(const Tokenizer& tokenizer, const std::vector<TokenId>& tokens, bool is_whole) {
+  if (!is_whole) return {};
   return {.text = bytes_of(tokenizer, tokens), .kept = tokens.size()};
 }
 
 Generation make_generation(const Tokenizer& tokenizer, const Sampler& sampler, const SamplingParams& params,
                            const DecodeOutcome& outcome, const std::vector<std::string>& stops, int prompt_tokens) {
   std::vector<int32_t> tokens = sampler.completion();
-  CutText cut = params.cell_rules.empty() ? completion_text(tokenizer, tokens, stops)
-                                          : whole_text(tokenizer, tokens, outcome.finish_reason);
+  const bool late = outcome.finish_reason == "deadline" && outcome.hurried == 0;  // in order, it has no end yet
+  const bool is_whole = !late && outcome.finish_reason != "cancelled";
+  CutText cut =
+      params.cell_rules.empty() ? completion_text(tokenizer, tokens, stops) : whole_text(tokenizer, tokens, is_whole);
   tokens.resize(cut.kept);
   std::vector<WrittenToken> written;
   const Canvas& canvas = sampler.canvas();
@@ -63,6 +65,7 @@ Generation make_generation(const Tokenizer& tokenizer, const Sampler& sampler, c
           .completion_tokens = static_cast<int>(tokens.size()),
           .nfe = outcome.nfe,
           .rows = outcome.rows,
+          .hurried = outcome.hurried,
           .canvas_cells = canvas_cells,
           .written = std::move(written),
           .seconds = outcome.seconds,
@@ -89,7 +92,7 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
   const Tokenizer& tokenizer = *model.tokenizer;
   const std::optional<Constraint> constraint = constraint_of(options);
   std::shared_ptr<const TokenAutomaton> language;
-  if (constraint) language = model.constraints.compile(*constraint, tokenizer, spec, /*may_end=*/true);
+  if (constraint) language = model.constraints.compile(*constraint, tokenizer, spec, /*may_end=*/true, /*opens=*/true);
   std::vector<std::unique_ptr<Sampler>> samplers;
   std::vector<SamplingParams> params;
   std::vector<int> prompt_tokens;
