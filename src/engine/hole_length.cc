@@ -2,10 +2,12 @@
 #include "engine/hole_length.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <memory>
 #include <numeric>
+#include <optional>
 
 #include "base/error.h"
 #include "sample/decode.h"
@@ -17,10 +19,39 @@ namespace {
 
 constexpr int kSearchedFrom = 8;  // tokens of the holes whose turn has not come
 
+// How sure a model is of L masks whatever the text: a e^(-bL) + c e^(-dL) + e, fitted to it once ("length_bias": [a, b, c, d, e] in its
+// generation_config.json).
+struct LengthBias {
+  std::array<double, 5> fit{};
+
+  double operator()(double length) const {
+    return fit[0] * std::exp(-fit[1] * length) + fit[2] * std::exp(-fit[3] * length) + fit[4];
+  }
+};
+
+std::optional<LengthBias> length_bias(const Model& model) {
+  const Json& config = model.files.generation_config;
+  if (!config.is_object() || !config.contains("length_bias")) return std::nullopt;
+  const Json& numbers = config["length_bias"];
+  LengthBias bias;
+  bool good = numbers.is_array() && numbers.size() == bias.fit.size();
+  for (size_t i = 0; good && i < bias.fit.size(); ++i) {
+    good = numbers[i].is_number() && numbers[i].get<double>() >= 0;
+    if (good) bias.fit[i] = numbers[i].get<double>();
+  }
+  if (!good || !(bias(kFreeHoleTokens) > 0))
+    throw error(
+        ErrorKind::kCorrupt,
+        "{}: generation_config.json: length_bias is {}; expected five numbers from 0 on, a, b, c, d, e of a curve "
+        "a e^(-bL) + c e^(-dL) + e above 0",
+        model.files.where, printable(to_json_line(numbers)));
+  return bias;
+}
+
 // Canvases whose hole is looked at, in one forward.
 class FirstForward {
  public:
-  explicit FirstForward(Model& model) : model_(model) {
+  explicit FirstForward(Model& model) : model_(model), bias_(length_bias(model)) {
     for (const int32_t token : unwritable_tokens(model.denoiser->spec(), model.tokenizer->size()))
       request_.biases.push_back({token, -std::numeric_limits<float>::infinity()});
   }
@@ -29,6 +60,7 @@ class FirstForward {
     const HoleCells cells = made.holes[hole];
     const std::vector<int32_t> tokens = made.canvas.tokens();
     add_canvas(tokens, made, cells);
+    if (bias_) return;
     std::vector<int32_t> without = tokens;
     for (int32_t cell = 0; cell < made.canvas.size(); ++cell)
       if (made.canvas[cell].state != CellState::kMasked) without[static_cast<size_t>(cell)] = made.canvas.mask_id();
@@ -46,6 +78,10 @@ class FirstForward {
       for (int32_t i = 0; i < cells; ++i, ++row)
         sum += std::exp(static_cast<double>(result.rows[row].max_logit) - result.rows[row].log_sum_exp);
       means.push_back(sum / cells);
+    }
+    if (bias_) {
+      for (size_t i = 0; i < means.size(); ++i) means[i] /= (*bias_)(hole_cells_[i]);
+      return means;
     }
     std::vector<double> ratios;
     for (size_t i = 0; i < means.size(); i += 2) ratios.push_back(means[i] / means[i + 1]);
@@ -71,6 +107,7 @@ class FirstForward {
   }
 
   Model& model_;
+  std::optional<LengthBias> bias_;
   PassPlan plan_;
   HeadRequest request_;
   std::vector<std::unique_ptr<OpenSequence>> sequences_;

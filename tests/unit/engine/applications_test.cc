@@ -41,6 +41,19 @@ TEST(Applications, A03_TheLengthSearchFindsTheTrueLengthBehindAKnownBias) {
   }
 }
 
+TEST(Applications, A03_TheBiasMayBeACurveFittedToTheModel) {
+  for (const int length : {1, 5, 17, 40, 64}) {
+    Model model = fake_model(fake_diffusion_spec(), suits_a_length(length));
+    model.files.generation_config = {{"length_bias", {0.0, 0.0, 0.45, 0.05, 0.5}}};
+    EXPECT_EQ(fill(model, "a[[*]]c", {.steps = 1}).holes[0].tokens, length);
+  }
+  for (const char* wrong : {"[1,2,3,4]", "[1,1,1,1,-1]", "[0,0,0,0,0]", "\"x\"", "[1,1,1,1,\"1\"]"}) {
+    Model model = fake_model(fake_diffusion_spec());
+    model.files.generation_config = {{"length_bias", Json::parse(wrong)}};
+    EXPECT_ERROR(fill(model, "a[[*]]c", {}), kCorrupt, "length_bias is", "expected five numbers");
+  }
+}
+
 TEST(Applications, A03_TheBudgetOfForwardsIsNeverExceeded) {
   for (int budget = 1; budget <= 12; ++budget) {
     Model model = fake_model(fake_diffusion_spec(), suits_a_length(23));
