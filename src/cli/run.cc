@@ -18,11 +18,16 @@ struct Arguments {
   std::string system;
   bool raw = false;
   int number = 1;
+  std::optional<int> exact_tokens;
 };
 
 // Messages, which a model without a chat template reads as plain text, or the prompt as it is.
 Request request_of(const Arguments& args, const std::string& text) {
   Request request{.messages = {}, .prompt = {}, .canvas = {}, .options = args.run.generation};
+  if (args.exact_tokens) {
+    const Hole answer{.name = "answer", .min_tokens = *args.exact_tokens, .max_tokens = *args.exact_tokens};
+    request.canvas.push_back({.text = {}, .hole = answer});
+  }
   if (args.raw) {
     if (!args.system.empty())
       throw error(ErrorKind::kInvalidArgument,
@@ -35,16 +40,35 @@ Request request_of(const Arguments& args, const std::string& text) {
   return request;
 }
 
+void refuse_beside_exact_tokens(const Arguments& args, bool chatting) {
+  if (!args.exact_tokens) return;
+  const GenerationOptions& options = args.run.generation;
+  const std::pair<const char*, bool> others[] = {{"--max-tokens", options.max_tokens.has_value()},
+                                                 {"--length", options.length.has_value()},
+                                                 {"--trim-tail", options.trim_tail},
+                                                 {"--stop", !options.stop.empty()},
+                                                 {"a chat", chatting}};
+  for (const auto& [other, given] : others)
+    if (given)
+      throw error(ErrorKind::kInvalidArgument, "--exact-tokens says how long the answer is; it does not go with {}",
+                  other);
+}
+
 int run(Arguments& args) {
   read_constraint_files(args.run.generation);
   const bool chatting = !args.prompt_given && is_terminal(STDIN_FILENO);
   if (chatting && (args.output.json || args.number > 1)) {
     throw error(ErrorKind::kInvalidArgument, "{} needs a PROMPT", args.output.json ? "--json" : "-n");
   }
+  refuse_beside_exact_tokens(args, chatting);
   const std::string text = chatting ? "" : text_argument(args.prompt_given ? args.prompt : "-");
   LoadedModel loaded = load(args.run.model);
   Model& model = loaded.model;
   check_mode(args.run.mode, model.denoiser->spec(), model.name);
+  if (args.exact_tokens && model.denoiser->spec().attention != AttentionKind::kFull)
+    throw error(ErrorKind::kInvalidArgument,
+                "--exact-tokens is for diffusion models with full attention; this one ({}) writes until its end token",
+                model.denoiser->spec().family);
   Presenter presenter(model, args.output, args.run.generation);
   int code = 0;
   if (chatting) {
@@ -78,6 +102,9 @@ Action define_run(CommandLine& line) {
       line.positional("PROMPT", args->prompt, "the prompt; - is standard input; none on a terminal: chat");
   line.option("--system", args->system, "the system message, for models with a chat template");
   line.flag("--raw", args->raw, "the prompt as it is, without the chat template");
+  line.option("--exact-tokens", args->exact_tokens,
+              "the answer has exactly so many tokens; for diffusion models with full attention")
+      .range(1, 1 << 20);
   line.option("-n", args->number, "answers to write").range(1, 1 << 20);
   add_generation_options(line, args->run);
   add_output_options(line, args->output);

@@ -86,7 +86,9 @@ class CanvasWriter {
   SamplingParams resolved(int tokens) const {
     GenerationOptions options = request_.options;
     options.length = fmt::format("{}", std::max(tokens, 1));  // fixed, whatever the preset does
-    if (!options.block_length) options.block_length = std::max(tokens, 1);
+    // Holes are written together; an answer that is one hole, as an answer is.
+    const bool bare = request_.canvas.size() == 1 && tokens == made_.hole_tokens;
+    if (!options.block_length && !bare) options.block_length = std::max(tokens, 1);
     return resolved_params(model_, options, made_.canvas.size() - made_.hole_tokens);
   }
 

@@ -56,6 +56,8 @@ CanvasMaker::CanvasMaker(Model& model, const Request& request) : model_(model), 
     opening_ = prompt_of(model, request);
   else if (spec.bos_id >= 0)
     opening_ = {spec.bos_id};
+  const bool without = spec.starts_with_bos && !opening_.empty() && opening_.front() != spec.bos_id;
+  if (without) opening_.insert(opening_.begin(), spec.bos_id);
   bool lent = false;
   bool opens = request.prompt.empty();
   for (size_t i = 0; i < canvas.size(); ++i) {

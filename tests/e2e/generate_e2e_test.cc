@@ -191,6 +191,22 @@ TEST(Run, ADeadlineEndsWithWhatIsThere) {
   EXPECT_EQ(answer["n_token"], 500);
 }
 
+TEST(Run, ExactTokensAreThatMany) {
+  for (const char* tokens : {"1", "17", "40"}) {
+    const Outcome outcome = run_pent(
+        {"run", "-m", models().diffusion(), "--json", "--temperature", "1", "--exact-tokens", tokens, "the sea"});
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    const Json answer = parse_json(outcome.out, "stdout");
+    EXPECT_EQ(answer["completion_tokens"], std::stoi(tokens));
+    EXPECT_EQ(answer["n_token"], std::stoi(tokens));
+  }
+  const Outcome matched =
+      run_pent({"run", "-m", models().diffusion(), "--exact-tokens", "9", "--regex", "[a-c]{9}", "the sea"});
+  EXPECT_EQ(matched.out.size(), 10u) << matched.out << matched.err;
+  EXPECT_EQ(run_pent({"run", "-m", models().ar(), "--exact-tokens", "4", "x"}).code, 2);
+  EXPECT_EQ(run_pent({"run", "-m", models().diffusion(), "--exact-tokens", "129", "x"}).code, 2);  // the context is 128
+}
+
 TEST(Fill, ATemplateIsARequestThatCanBePrintedAndReadBack) {
   const std::string text = "the mouse [[2..6]] the sea [[n:choice:at night|by day]].";
   const Outcome printed = run_pent({"fill", "--print-request", "--seed", "5", "--max-nfe", "40", text});
