@@ -186,6 +186,14 @@ Json to_json(const Filling& filling, const Request& request, const Model& model,
   if (!request.canvas.empty()) json["holes"] = Json::object();
   for (const FilledHole& hole : filling.holes)
     json["holes"][hole.name] = {{"text", hole.text}, {"tokens", hole.tokens}, {"finish", hole.finish}};
+  for (size_t i = 0, hole = 0; i < request.canvas.size(); ++i) {
+    if (!request.canvas[i].hole) continue;
+    const FilledHole& filled = filling.holes[hole++];
+    for (size_t choice = 0; choice < filled.choice_logprobs.size(); ++choice)
+      json["holes"][filled.name]["choices"].push_back({{"text", request.canvas[i].hole->constraint->choices[choice]},
+                                                       {"logprob", filled.choice_logprobs[choice]},
+                                                       {"kind", "chain"}});
+  }
   json.update(to_json(filling.generation, model.name));
   const auto is_draft = [](const Segment& segment) { return segment.hole && !segment.hole->draft.empty(); };
   if (std::any_of(request.canvas.begin(), request.canvas.end(), is_draft))

@@ -30,11 +30,11 @@ Request request_of(Arguments& args) {
   if (!args.text_given)
     throw error(ErrorKind::kInvalidArgument, "what is to be filled? Give a TEMPLATE or --request FILE");
   read_constraint_files(args.run.generation);
-  Request request{.messages = {},
-                  .prompt = {},
-                  .canvas = parse_fill_template(text_argument(args.text)),
-                  .options = args.run.generation};
+  Request request;
+  request.canvas = parse_fill_template(text_argument(args.text));
+  request.options = args.run.generation;
   if (!args.system.empty()) request.messages = {{"system", args.system}};
+  request.choice_logprobs = args.output.json && args.output.verbose;
   return request;
 }
 

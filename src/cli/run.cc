@@ -23,7 +23,7 @@ struct Arguments {
 
 // Messages, which a model without a chat template reads as plain text, or the prompt as it is.
 Request request_of(const Arguments& args, const std::string& text) {
-  Request request{.messages = {}, .prompt = {}, .canvas = {}, .options = args.run.generation};
+  Request request{.messages = {}, .prompt = {}, .canvas = {}, .choice_logprobs = false, .options = args.run.generation};
   if (args.exact_tokens) {
     const Hole answer{.name = "answer", .min_tokens = *args.exact_tokens, .max_tokens = *args.exact_tokens};
     request.canvas.push_back({.text = {}, .hole = answer});

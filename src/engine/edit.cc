@@ -23,7 +23,7 @@ Request make_edit(const std::string& text, const EditOptions& edit, const Genera
                   range.end, at);
   if (edit.strength && !(*edit.strength >= 0 && *edit.strength <= 1))
     throw error(ErrorKind::kInvalidArgument, "--strength is {}; expected 0 to 1", *edit.strength);
-  Request request{.messages = {}, .prompt = {}, .canvas = {}, .options = options};
+  Request request{.messages = {}, .prompt = {}, .canvas = {}, .choice_logprobs = false, .options = options};
   if (!edit.instruction.empty()) request.messages = {{"user", edit.instruction + "\n\n" + text}};
   const auto add_text = [&](size_t begin, size_t end) {
     if (begin < end) request.canvas.push_back({.text = text.substr(begin, end - begin), .hole = {}});

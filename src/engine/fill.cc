@@ -10,6 +10,7 @@
 #include "engine/hole_length.h"
 #include "engine/request_canvas.h"
 #include "engine/requests.h"
+#include "sample/choices.h"
 #include "sample/decode.h"
 #include "sample/warm_start.h"
 #include "text/utf8.h"
@@ -56,6 +57,7 @@ class CanvasWriter {
     const int masks = made_.canvas.masked_count(0, made_.canvas.size());
     if (masks > 0) decode(masks);
     Filling filling = collect();
+    if (request_.choice_logprobs) score_choices(filling);
     tell_cost(filling.generation);
     return filling;
   }
@@ -214,6 +216,24 @@ class CanvasWriter {
     return filling;
   }
 
+  // With all other holes as they are written; an empty text is left out of the question.
+  void score_choices(Filling& filling) {
+    size_t index = 0;
+    for (const Segment& segment : request_.canvas) {
+      if (!segment.hole) continue;
+      const HoleCells cells = made_.holes[index];
+      FilledHole& filled = filling.holes[index++];
+      if (!segment.hole->constraint || segment.hole->constraint->kind != Constraint::Kind::kChoice) continue;
+      const auto choices = maker_.choice_tokens(*segment.hole, cells);
+      if (std::any_of(choices.begin(), choices.end(), [](const auto& tokens) { return tokens.empty(); })) continue;
+      const ChoiceScores scores = chain_log_probabilities(*model_.denoiser, made_.canvas, cells.begin, cells.end,
+                                                          choices, maker_.text_set());
+      filled.choice_logprobs = scores.log_probabilities;
+      rows_ += scores.rows;
+      ++nfe_;
+    }
+  }
+
   void tell_cost(Generation& generation) const {
     generation.finish_reason = outcome_.finish_reason;
     generation.prompt_tokens = made_.canvas.size() - made_.hole_tokens;
@@ -264,7 +284,11 @@ Filling answer(Model& model, const Request& request, const TraceSink& trace, con
 
 Filling fill(Model& model, const std::string& text_with_holes, const GenerationOptions& options,
              const std::string& system, const TraceSink& trace, const CancelToken* cancel) {
-  Request request{.messages = {}, .prompt = {}, .canvas = parse_fill_template(text_with_holes), .options = options};
+  Request request{.messages = {},
+                  .prompt = {},
+                  .canvas = parse_fill_template(text_with_holes),
+                  .choice_logprobs = false,
+                  .options = options};
   if (!system.empty()) request.messages = {{"system", system}};
   return answer(model, request, trace, cancel);
 }

@@ -81,7 +81,8 @@ struct FilledHole {
   std::string name;  // given, or "1", "2", … in order
   std::string text;
   int tokens = 0;
-  std::string finish;  // "filled", "cancelled", "deadline"
+  std::string finish;                   // "filled", "cancelled", "deadline"
+  std::vector<double> choice_logprobs;  // of the texts of its choice, if asked for
 };
 struct Filling {
   Generation generation;  // text: the whole canvas, without what stands before it

@@ -39,7 +39,9 @@ struct Request {
   std::vector<ChatMessage> messages;  // the conversation; or, where it is empty …
   std::string prompt;                 // … text before the canvas, as it is
   std::vector<Segment> canvas;        // empty: an answer from where the prompt ends to where the model ends it
-  GenerationOptions options;          // budget, seed and decoder; a language there is the whole canvas'
+  bool choice_logprobs =
+      false;  // also say how probable each text of a choice is, at the cost of a forward for each such hole
+  GenerationOptions options;  // budget, seed and decoder; a language there is the whole canvas'
 
   bool operator==(const Request&) const = default;
 };

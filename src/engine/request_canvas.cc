@@ -105,6 +105,12 @@ void CanvasMaker::add_hole(const Hole& hole, bool writes_blank, bool opens) {
   pieces_.push_back(std::move(piece));
 }
 
+std::vector<std::vector<TokenId>> CanvasMaker::choice_tokens(const Hole& hole, const HoleCells& cells) const {
+  std::vector<std::vector<TokenId>> choices;
+  for (const std::string& text : hole.constraint->choices) choices.push_back(encoded(text, cells.opens));
+  return choices;
+}
+
 RequestCanvas CanvasMaker::make(std::span<const int> lengths) const {
   PENT_CHECK(lengths.size() == ranges_.size(), "{} lengths for {} holes", lengths.size(), ranges_.size());
   const ModelSpec& spec = model_.denoiser->spec();

@@ -38,6 +38,9 @@ class CanvasMaker {
     int least = 0, most = 0;
   };
   const std::vector<Range>& ranges() const { return ranges_; }
+  // Of a hole with choices their tokens there, each not empty; a text that is empty has none.
+  std::vector<std::vector<TokenId>> choice_tokens(const Hole& hole, const HoleCells& cells) const;
+  const std::shared_ptr<const TokenSet>& text_set() const { return text_; }
   // A canvas with so many cells for each hole. Throws kInvalidArgument where the holes have more than the context.
   RequestCanvas make(std::span<const int> lengths) const;
 

@@ -263,10 +263,11 @@ Request parse_request(std::string_view text, const std::string& where) {
     for_each([&](const char* key, auto member) { read_option(section, key, request.options.*member); });
   };
   read_section(place, [](const auto& visit) { for_each_plain(visit); },
-               {"messages", "prompt", "canvas", "budget", "diffusion"});
+               {"messages", "prompt", "canvas", "budget", "diffusion", "choice_logprobs"});
   if (place.has("budget")) read_section(place.at("budget"), [](const auto& visit) { for_each_of_budget(visit); }, {});
   if (place.has("diffusion"))
     read_section(place.at("diffusion"), [](const auto& visit) { for_each_of_diffusion(visit); }, {});
+  if (place.has("choice_logprobs")) read(place.at("choice_logprobs"), request.choice_logprobs);
   if (place.has("messages") && place.has("prompt"))
     place.refuse("has messages and a prompt; keep one, or put the text into the canvas");
   if (place.has("messages")) request.messages = parse_messages(place.at("messages"));
@@ -292,6 +293,7 @@ Json to_json(const Request& request) {
   if (!request.prompt.empty()) json["prompt"] = request.prompt;
   for (const Segment& segment : request.canvas)
     json["canvas"].push_back(segment.hole ? Json{{"hole", hole_to_json(*segment.hole)}} : Json{{"text", segment.text}});
+  if (request.choice_logprobs) json["choice_logprobs"] = true;
   const GenerationOptions usual;
   const auto write_into = [&](Json& into) {
     return [&](const char* key, auto member) {

@@ -7,6 +7,7 @@
 #include "engine/edit.h"
 #include "engine/fill_template.h"
 #include "fake_model.h"
+#include "sample/choices.h"
 #include "support/expect_error.h"
 
 namespace pent {
@@ -135,6 +136,37 @@ TEST(Applications, A06_WhatTheModelDoubtsIsWrittenAnewWithItsNeighbours) {
   EXPECT_EQ(filling.generation.text, "ac cca");
   EXPECT_EQ(filling.kept_fraction, 0.5);
   EXPECT_EQ(filling.generation.nfe, 1 + 3);
+}
+
+TEST(Applications, A11_TheChoicesOfOneLengthAddUpToOne) {
+  FakeDenoiser model(fake_diffusion_spec(), scrambled_logits(16));
+  Canvas canvas(15);
+  canvas.append_fixed(std::vector<int32_t>{1});
+  canvas.append_masked(3);  // another number of cells than the choices have
+  canvas.append_fixed(std::vector<int32_t>{3});
+  const auto writable = std::make_shared<const TokenSet>(TokenSet{0b11111110});
+  std::vector<std::vector<int32_t>> choices;
+  for (int32_t first = 1; first <= 7; ++first)
+    for (int32_t second = 1; second <= 7; ++second) choices.push_back({first, second});
+  double sum = 0;
+  for (const double value : chain_log_probabilities(model, canvas, 1, 4, choices, writable).log_probabilities)
+    sum += std::exp(value);
+  EXPECT_NEAR(sum, 1, 1e-5);
+  EXPECT_EQ(model.forwards, 1);
+}
+
+TEST(Applications, A11_AHoleSaysHowProbableItsChoicesAre) {
+  Request request;
+  request.canvas = parse_fill_template("a[[x:choice:a|b|c|[|]| |ab]]c[[2]]");  // all the text of one token
+  Model model = fake_model(fake_diffusion_spec());
+  EXPECT_TRUE(answer(model, request).holes[0].choice_logprobs.empty());
+  request.choice_logprobs = true;
+  const Filling filling = answer(model, request);
+  ASSERT_EQ(filling.holes[0].choice_logprobs.size(), 7u);
+  double sum = 0;
+  for (const double value : filling.holes[0].choice_logprobs) sum += std::exp(value);
+  EXPECT_NEAR(sum, 1, 1e-5);
+  EXPECT_TRUE(filling.holes[1].choice_logprobs.empty());
 }
 
 TEST(Applications, A12_StrengthZeroIsTheTextAndStrengthOneAFreshStart) {
