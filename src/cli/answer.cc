@@ -125,6 +125,9 @@ void Presenter::end(const Generation& generation, const std::string& text) {
     write_stdout(text);
   }
   write_stdout("\n");
+  if (generation.finish_reason == "deadline")
+    fmt::print(stderr, "pent: the budget ended it: {} of {} tokens were decided at once in the last forward\n",
+               generation.hurried, generation.completion_tokens);
   if (output_.verbose) tell_cells(generation, *model_.tokenizer);
   if (!is_terminal(STDERR_FILENO)) return;
   const bool plain = color_depth() == ColorDepth::kNone;
@@ -178,6 +181,7 @@ Json to_json(const Generation& g, const std::string& model) {
                {"preset", g.preset},
                {"seed", g.seed},
                {"model", model}};
+  if (g.finish_reason == "deadline") json["decided_at_deadline"] = g.hurried;
   if (g.mode == Mode::kSpeculative || g.draft.drafted > 0) {
     json["drafted"] = g.draft.drafted;
     json["accepted"] = g.draft.accepted;
@@ -187,6 +191,27 @@ Json to_json(const Generation& g, const std::string& model) {
     json["cache"] = to_string(g.cache);
     json["exact"] = is_exact(g.cache);
   }
+  return json;
+}
+
+Json to_json(const Filling& filling, const Request& request, const Model& model, bool verbose) {
+  Json json = {{"schema", 1}, {"text", filling.generation.text}};
+  if (!request.canvas.empty()) json["holes"] = Json::object();
+  for (const FilledHole& hole : filling.holes)
+    json["holes"][hole.name] = {{"text", hole.text}, {"tokens", hole.tokens}, {"finish", hole.finish}};
+  for (size_t i = 0, hole = 0; i < request.canvas.size(); ++i) {
+    if (!request.canvas[i].hole) continue;
+    const FilledHole& filled = filling.holes[hole++];
+    for (size_t choice = 0; choice < filled.choice_logprobs.size(); ++choice)
+      json["holes"][filled.name]["choices"].push_back({{"text", request.canvas[i].hole->constraint->choices[choice]},
+                                                       {"logprob", filled.choice_logprobs[choice]},
+                                                       {"kind", "chain"}});
+  }
+  json.update(to_json(filling.generation, model.name));
+  const auto is_draft = [](const Segment& segment) { return segment.hole && !segment.hole->draft.empty(); };
+  if (std::any_of(request.canvas.begin(), request.canvas.end(), is_draft))
+    json["kept_fraction"] = filling.kept_fraction;
+  if (verbose) json["cells"] = written_to_json(filling.generation, *model.tokenizer);
   return json;
 }
 

@@ -73,6 +73,8 @@ LiveViewOptions live_view_on_stderr();
 
 // {schema, text, token_ids, finish_reason, …}: the keys of the contract.
 Json to_json(const Generation& generation, const std::string& model);
+// The same of a request with a canvas: {schema, text, holes: {name: {text, tokens, finish}}, …}.
+Json to_json(const Filling& filling, const Request& request, const Model& model, bool verbose);
 // With --verbose also "cells": [{token, text, step, confidence}, …].
 Json written_to_json(const Generation& generation, const Tokenizer& tokenizer);
 

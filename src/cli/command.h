@@ -37,6 +37,7 @@ int run_command_line(const std::vector<std::string>& arguments);
 
 Action define_run(CommandLine& line);
 Action define_fill(CommandLine& line);
+Action define_edit(CommandLine& line);
 Action define_replay(CommandLine& line);
 Action define_tokenize(CommandLine& line);
 Action define_detokenize(CommandLine& line);

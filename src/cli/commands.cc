@@ -66,6 +66,8 @@ const std::vector<Command>& commands() {
        "pent run \"Tell me a story about a brave little mouse.\"", define_run},
       {"fill", "write what is missing: [[12]] in the text is a hole of twelve tokens",
        "pent fill \"Once upon a time [[10]]. They lived happily ever after.\"", define_fill},
+      {"edit", "revise a text: write anew what the model doubts of it, a share of it, or a part that is named",
+       "pent edit --diff story.txt\n  pent edit --redo 120:180 --seed 3 story.txt", define_edit},
       {"replay", "paint a recorded generation again in the terminal",
        "pent replay story.trace    # after: pent run --trace story.trace \"Tell me a story.\"", define_replay},
       {"tokenize", "text to token ids", "pent tokenize \"Once upon a time\"", define_tokenize},

@@ -18,7 +18,41 @@ struct Arguments {
   std::string system;
   bool raw = false;
   int number = 1;
+  std::optional<int> exact_tokens;
 };
+
+// Messages, which a model without a chat template reads as plain text, or the prompt as it is.
+Request request_of(const Arguments& args, const std::string& text) {
+  Request request{.messages = {}, .prompt = {}, .canvas = {}, .choice_logprobs = false, .options = args.run.generation};
+  if (args.exact_tokens) {
+    const Hole answer{.name = "answer", .min_tokens = *args.exact_tokens, .max_tokens = *args.exact_tokens};
+    request.canvas.push_back({.text = {}, .hole = answer});
+  }
+  if (args.raw) {
+    if (!args.system.empty())
+      throw error(ErrorKind::kInvalidArgument,
+                  "--system needs a chat template, which --raw leaves out; drop one of the two");
+    request.prompt = text;
+    return request;
+  }
+  if (!args.system.empty()) request.messages.push_back({"system", args.system});
+  request.messages.push_back({"user", text});
+  return request;
+}
+
+void refuse_beside_exact_tokens(const Arguments& args, bool chatting) {
+  if (!args.exact_tokens) return;
+  const GenerationOptions& options = args.run.generation;
+  const std::pair<const char*, bool> others[] = {{"--max-tokens", options.max_tokens.has_value()},
+                                                 {"--length", options.length.has_value()},
+                                                 {"--trim-tail", options.trim_tail},
+                                                 {"--stop", !options.stop.empty()},
+                                                 {"a chat", chatting}};
+  for (const auto& [other, given] : others)
+    if (given)
+      throw error(ErrorKind::kInvalidArgument, "--exact-tokens says how long the answer is; it does not go with {}",
+                  other);
+}
 
 int run(Arguments& args) {
   read_constraint_files(args.run.generation);
@@ -26,20 +60,25 @@ int run(Arguments& args) {
   if (chatting && (args.output.json || args.number > 1)) {
     throw error(ErrorKind::kInvalidArgument, "{} needs a PROMPT", args.output.json ? "--json" : "-n");
   }
+  refuse_beside_exact_tokens(args, chatting);
   const std::string text = chatting ? "" : text_argument(args.prompt_given ? args.prompt : "-");
   LoadedModel loaded = load(args.run.model);
   Model& model = loaded.model;
+  if (args.exact_tokens && model.denoiser->spec().attention != AttentionKind::kFull)
+    throw error(ErrorKind::kInvalidArgument,
+                "--exact-tokens is for diffusion models with full attention; this one ({}) writes until its end token",
+                model.denoiser->spec().family);
   Presenter presenter(model, args.output, args.run.generation);
   int code = 0;
   if (chatting) {
     code = chat(model, {.generation = args.run.generation, .system = args.system, .raw = args.raw}, presenter);
   } else {
-    const std::vector<TokenId> prompt = make_prompt(model, text, args.system, args.raw);
-    GenerationOptions options = args.run.generation;
+    Request request = request_of(args, text);
+    const auto prompt_tokens = static_cast<int>(prompt_of(model, request).size());
     for (int n = 0; n < args.number && code == 0; ++n) {
-      options.n_index = static_cast<uint32_t>(n);
-      const TraceSink trace = presenter.begin(static_cast<int>(prompt.size()));
-      const Generation generation = generate(model, prompt, options, trace, &interrupt_token());
+      request.options.n_index = static_cast<uint32_t>(n);
+      const TraceSink trace = presenter.begin(prompt_tokens);
+      const Generation generation = answer(model, request, trace, &interrupt_token()).generation;
       if (n > 0 && !args.output.json) fmt::print("\n");
       presenter.end(generation, generation.text);
       if (args.output.json) {
@@ -62,6 +101,9 @@ Action define_run(CommandLine& line) {
       line.positional("PROMPT", args->prompt, "the prompt; - is standard input; none on a terminal: chat");
   line.option("--system", args->system, "the system message, for models with a chat template");
   line.flag("--raw", args->raw, "the prompt as it is, without the chat template");
+  line.option("--exact-tokens", args->exact_tokens,
+              "the answer has exactly so many tokens; for diffusion models with full attention")
+      .range(1, 1 << 20);
   line.option("-n", args->number, "answers to write").range(1, 1 << 20);
   add_generation_options(line, args->run);
   add_output_options(line, args->output);

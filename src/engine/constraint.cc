@@ -11,12 +11,20 @@
 namespace pent {
 namespace {
 
+std::string pattern_of(const std::vector<std::string>& choices) {
+  std::string pattern;
+  for (const std::string& choice : choices) pattern += (pattern.empty() ? "(" : "|") + escaped_for_regex(choice);
+  return pattern + ")";
+}
+
 grammar::Grammar read(const Constraint& constraint) {
   switch (constraint.kind) {
     case Constraint::Kind::kRegex: return grammar::grammar_of(grammar::parse_regex(constraint.text, constraint.what));
     case Constraint::Kind::kJsonSchema:
       return grammar::parse_json_schema(parse_json(constraint.text, constraint.what), constraint.what);
     case Constraint::Kind::kGrammar: return grammar::parse_gbnf(constraint.text, constraint.what);
+    case Constraint::Kind::kChoice:
+      return grammar::grammar_of(grammar::parse_regex(pattern_of(constraint.choices), constraint.what));
   }
   PENT_CHECK(false, "constraint kind {}", static_cast<int>(constraint.kind));
 }
@@ -25,9 +33,9 @@ grammar::Grammar read(const Constraint& constraint) {
 
 std::optional<Constraint> constraint_of(const GenerationOptions& options) {
   std::vector<Constraint> given;
-  if (options.regex) given.push_back({Constraint::Kind::kRegex, *options.regex, "--regex"});
-  if (options.json_schema) given.push_back({Constraint::Kind::kJsonSchema, *options.json_schema, "--json-schema"});
-  if (options.grammar) given.push_back({Constraint::Kind::kGrammar, *options.grammar, "--grammar"});
+  if (options.regex) given.push_back({Constraint::Kind::kRegex, *options.regex, {}, "--regex"});
+  if (options.json_schema) given.push_back({Constraint::Kind::kJsonSchema, *options.json_schema, {}, "--json-schema"});
+  if (options.grammar) given.push_back({Constraint::Kind::kGrammar, *options.grammar, {}, "--grammar"});
   if (given.empty()) return std::nullopt;
   if (given.size() > 1)
     throw error(ErrorKind::kInvalidArgument, "{} and {} were both given; keep one", given[0].what, given[1].what);
@@ -38,20 +46,39 @@ std::optional<Constraint> constraint_of(const GenerationOptions& options) {
 
 std::shared_ptr<const TokenAutomaton> ConstraintCompiler::compile(const Constraint& constraint,
                                                                   const Tokenizer& tokenizer, const ModelSpec& spec,
-                                                                  bool may_end) {
-  if (last_made_ && last_ == constraint && last_may_end_ == may_end) return last_made_;
+                                                                  bool may_end, bool opens) {
+  if (last_made_ && last_ == constraint && last_may_end_ == may_end && last_opens_ == opens) return last_made_;
   grammar::Automaton automaton = grammar::Automaton::compile(read(constraint), constraint.what);
-  if (!trie_) {
-    std::vector<std::string_view> bytes;
-    for (TokenId token = 0; token < tokenizer.size(); ++token)
-      bytes.push_back(is_text_token(token, tokenizer, spec) ? tokenizer.token_bytes(token) : std::string_view());
-    trie_ = std::make_shared<const TokenTrie>(bytes);
-  }
-  last_made_ = std::make_shared<const TokenAutomaton>(
-      std::move(automaton), trie_, spec.vocab_size, may_end ? spec.stop_ids : std::vector<int32_t>(), constraint.what);
+  if (!trie_) read_vocabulary(tokenizer, spec);
+  last_made_ = std::make_shared<const TokenAutomaton>(std::move(automaton), trie_, spec.vocab_size,
+                                                      may_end ? spec.stop_ids : std::vector<int32_t>(), constraint.what,
+                                                      opens ? opening_ : nullptr);
   last_ = constraint;
   last_may_end_ = may_end;
+  last_opens_ = opens;
   return last_made_;
+}
+
+void ConstraintCompiler::read_vocabulary(const Tokenizer& tokenizer, const ModelSpec& spec) {
+  std::vector<std::string> opening;
+  std::vector<std::string_view> within, at_start;
+  for (TokenId token = 0; token < tokenizer.size(); ++token) {
+    const bool text = is_text_token(token, tokenizer, spec);
+    within.push_back(text ? tokenizer.token_bytes(token) : std::string_view());
+    opening.push_back(text ? tokenizer.opening_bytes(token) : std::string());
+  }
+  at_start.assign(opening.begin(), opening.end());
+  trie_ = std::make_shared<const TokenTrie>(within);
+  if (at_start != within) opening_ = std::make_shared<const TokenTrie>(at_start);
+}
+
+std::string escaped_for_regex(std::string_view text) {
+  std::string pattern;
+  for (const char c : text) {
+    if (std::string_view("\\.[]{}()*+?^$|-").find(c) != std::string_view::npos) pattern += '\\';
+    pattern += c;
+  }
+  return pattern;
 }
 
 bool is_text_token(TokenId token, const Tokenizer& tokenizer, const ModelSpec& spec) {
@@ -61,8 +88,12 @@ bool is_text_token(TokenId token, const Tokenizer& tokenizer, const ModelSpec& s
 
 std::string bytes_of(const Tokenizer& tokenizer, const std::vector<TokenId>& tokens) {
   std::string bytes;
-  for (const TokenId token : tokens)
-    if (!tokenizer.is_special(token)) bytes += tokenizer.token_bytes(token);
+  bool opens = true;
+  for (const TokenId token : tokens) {
+    if (tokenizer.is_special(token)) continue;
+    bytes += opens ? tokenizer.opening_bytes(token) : std::string(tokenizer.token_bytes(token));
+    opens = false;
+  }
   return bytes;
 }
 

@@ -16,10 +16,11 @@ namespace pent {
 
 // A language and its name in errors.
 struct Constraint {
-  enum class Kind { kRegex, kJsonSchema, kGrammar };
+  enum class Kind { kRegex, kJsonSchema, kGrammar, kChoice };
   Kind kind = Kind::kRegex;
   std::string text;
-  std::string what;  // "--regex"
+  std::vector<std::string> choices;  // kChoice: one of these texts
+  std::string what;                  // "--regex"
 
   bool operator==(const Constraint&) const = default;
 };
@@ -30,22 +31,29 @@ std::optional<Constraint> constraint_of(const GenerationOptions& options);
 // Keeps what was made last: a request's answers, or requests one after the other, often ask for the same.
 class ConstraintCompiler {
  public:
-  // Only tokens that are text, and at the end (`may_end`) the model's stop tokens. Throws what reading, compiling and spelling the
+  // Only tokens that are text, and at the end (`may_end`) the model's stop tokens. `opens`: no text stands before it. Throws what reading, compiling and spelling the
   // language throw.
   std::shared_ptr<const TokenAutomaton> compile(const Constraint& constraint, const Tokenizer& tokenizer,
-                                                const ModelSpec& spec, bool may_end);
+                                                const ModelSpec& spec, bool may_end, bool opens);
 
  private:
-  std::shared_ptr<const TokenTrie> trie_;  // of the text tokens
+  void read_vocabulary(const Tokenizer& tokenizer, const ModelSpec& spec);
+
+  std::shared_ptr<const TokenTrie> trie_,
+      opening_;  // of the text tokens; opening_: null where they open a text no differently
   Constraint last_;
-  bool last_may_end_ = false;
+  bool last_may_end_ = false, last_opens_ = false;
   std::shared_ptr<const TokenAutomaton> last_made_;
 };
+
+// A pattern that matches this text alone; also what stands for its characters in a class.
+std::string escaped_for_regex(std::string_view text);
 
 // Tokens that are text: not special, not the mask, not an end.
 bool is_text_token(TokenId token, const Tokenizer& tokenizer, const ModelSpec& spec);
 
-// The bytes of tokens, special ones left out: unlike decode() it changes nothing, so what a language accepted stays as it was.
+// The bytes of tokens with no text before them, special ones left out: unlike decode() it changes nothing, so what a language
+// accepted stays as it was.
 std::string bytes_of(const Tokenizer& tokenizer, const std::vector<TokenId>& tokens);
 
 }  // namespace pent

@@ -10,100 +10,83 @@
 namespace pent {
 namespace {
 
-constexpr int kMaxHoleTokens = 1 << 20;
-
-bool is_name(std::string_view text) {
+bool begins_with_name(std::string_view inside, size_t colon) {
+  const std::string_view name = inside.substr(0, colon);
   const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  return !text.empty() && is_letter(text[0]) && std::all_of(text.begin(), text.end(), [&](char c) {
-    return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-';
-  });
+  return !name.empty() && name != "regex" && name != "choice" && is_letter(name[0]) &&
+         std::all_of(name.begin(), name.end(),
+                     [&](char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-'; });
 }
 
-// "a|b" as a regular expression: every character but | for itself.
-std::string pattern_of_choices(std::string_view choices) {
-  std::string pattern;
-  for (const char c : choices) {
-    if (c != '|' && static_cast<unsigned char>(c) < 0x80 &&
-        std::string_view("\\.[]{}()*+?^$").find(c) != std::string_view::npos)
-      pattern += '\\';
-    pattern += c;
+std::vector<std::string> split_choices(std::string_view text) {
+  std::vector<std::string> choices;
+  for (size_t at = 0; at <= text.size();) {
+    const size_t end = std::min(text.find('|', at), text.size());
+    choices.emplace_back(text.substr(at, end - at));
+    at = end + 1;
   }
-  return pattern;
+  return choices;
 }
 
-// [[regex:…]] and [[choice:…]], with a name before them or without; nothing if it is neither.
-std::optional<FillSegment> parse_patterned_hole(std::string_view inside, size_t position) {
-  FillSegment hole;
-  std::string_view rest = inside;
-  if (const size_t colon = inside.find(':'); colon != inside.npos) {
-    const std::string_view behind = inside.substr(colon + 1);
-    if ((behind.starts_with("regex:") || behind.starts_with("choice:")) && is_name(inside.substr(0, colon)) &&
-        !inside.starts_with("regex:") && !inside.starts_with("choice:")) {
-      hole.name = std::string(inside.substr(0, colon));
-      rest = behind;
-    }
-  }
-  if (rest.starts_with("regex:")) {
-    hole.pattern = std::string(rest.substr(6));
-  } else if (rest.starts_with("choice:")) {
-    hole.pattern = pattern_of_choices(rest.substr(7));
+// Whether text runs to its last bracket, of however many.
+bool has_text(std::string_view kind) {
+  return kind.starts_with("regex:") || kind.starts_with("choice:") || kind.starts_with('~');
+}
+
+std::optional<int> parse_tokens(std::string_view digits) {
+  int tokens = 0;
+  const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), tokens);
+  const bool whole = problem == std::errc() && end == digits.data() + digits.size();
+  return whole && tokens >= 1 && tokens <= kMaxHoleTokens ? std::optional(tokens) : std::nullopt;
+}
+
+// Without a name before it; false where it is none of the kinds.
+bool parse_kind(std::string_view kind, Hole& hole) {
+  if (kind.starts_with("regex:")) {
+    hole.constraint = Constraint{.kind = Constraint::Kind::kRegex, .text = std::string(kind.substr(6))};
+  } else if (kind.starts_with("choice:")) {
+    hole.constraint = Constraint{.kind = Constraint::Kind::kChoice, .choices = split_choices(kind.substr(7))};
+  } else if (kind.starts_with('~')) {
+    hole.draft = kind.substr(1);
+  } else if (kind == "*") {
+    hole.min_tokens = 1, hole.max_tokens = kFreeHoleTokens;
   } else {
-    return std::nullopt;
+    const size_t dots = kind.find("..");
+    const auto least = parse_tokens(kind.substr(0, dots));
+    const auto most = dots == kind.npos ? least : parse_tokens(kind.substr(dots + 2));
+    if (!least || !most || *least > *most) return false;
+    hole.min_tokens = *least, hole.max_tokens = *most;
   }
-  if (hole.pattern.empty())
-    throw error(ErrorKind::kInvalidArgument, "[[{}]] at byte {} says nothing behind the colon", printable(inside),
-                position);
-  return hole;
+  return true;
 }
 
 // What stands between [[ and ]], at byte `position` of the template.
-FillSegment parse_hole(std::string_view inside, size_t position) {
-  if (auto patterned = parse_patterned_hole(inside, position)) return std::move(*patterned);
-  FillSegment hole;
-  std::string_view length = inside;
-  if (const size_t colon = inside.find(':'); colon != inside.npos) {
-    hole.name = std::string(inside.substr(0, colon));
-    length = inside.substr(colon + 1);
+Hole parse_hole(std::string_view inside, size_t position) {
+  Hole hole;
+  std::string_view kind = inside;
+  if (const size_t colon = inside.find(':'); colon != inside.npos && begins_with_name(inside, colon)) {
+    hole.name = inside.substr(0, colon);
+    kind = inside.substr(colon + 1);
   }
-  const bool other_kind = inside.starts_with('~') || length == "*" || length.find("..") != length.npos;
-  if (other_kind)
-    throw error(ErrorKind::kUnsupported,
-                "the hole [[{}]] at byte {} is of a kind this build cannot write; there are [[N]], N tokens long, "
-                "[[regex:…]] and [[choice:…]], each with a name before it: [[name:N]]",
-                inside, position);
-  const auto [end, status] = std::from_chars(length.data(), length.data() + length.size(), hole.tokens);
-  const bool is_number = status == std::errc() && end == length.data() + length.size();
-  const bool has_colon = length.size() != inside.size();
-  if (!is_number || hole.tokens < 1 || hole.tokens > kMaxHoleTokens || (has_colon && !is_name(hole.name)))
-    throw error(
-        ErrorKind::kInvalidArgument,
-        "[[{}]] at byte {} is no hole; expected [[N]] or [[name:N]] with N from 1 to {} (write \\[[ for the text [[)",
-        inside, position, kMaxHoleTokens);
+  if (kind == "~" || kind == "regex:" || kind == "choice:")
+    throw error(ErrorKind::kInvalidArgument, "[[{}]] at byte {} says nothing behind its sign", printable(inside),
+                position);
+  if (!parse_kind(kind, hole))
+    throw error(ErrorKind::kInvalidArgument,
+                "[[{}]] at byte {} is no hole; expected [[N]], [[MIN..MAX]] with numbers from 1 to {}, [[*]], "
+                "[[regex:…]], [[choice:a|b]] or [[~old text]], each with or without a name, [[name:N]] (write \\[[ for "
+                "the text [[)",
+                printable(inside), position, kMaxHoleTokens);
   return hole;
-}
-
-void name_holes(std::vector<FillSegment>& segments) {
-  std::vector<std::string_view> names;
-  int holes = 0;
-  for (FillSegment& segment : segments) {
-    if (!segment.is_hole()) continue;
-    ++holes;
-    if (segment.name.empty()) segment.name = std::to_string(holes);
-    if (std::find(names.begin(), names.end(), segment.name) != names.end())
-      throw error(ErrorKind::kInvalidArgument, "two holes are named '{}'; give each its own name", segment.name);
-    names.push_back(segment.name);
-  }
-  if (holes == 0)
-    throw error(ErrorKind::kInvalidArgument, "the text has no hole; mark one with [[N]], N being its length in tokens");
 }
 
 }  // namespace
 
-std::vector<FillSegment> parse_fill_template(std::string_view text) {
-  std::vector<FillSegment> segments;
+std::vector<Segment> parse_fill_template(std::string_view text) {
+  std::vector<Segment> segments;
   std::string literal;
   const auto end_literal = [&] {
-    if (!literal.empty()) segments.push_back({.text = std::move(literal)});
+    if (!literal.empty()) segments.push_back({.text = std::move(literal), .hole = {}});
     literal.clear();
   };
   for (size_t position = 0; position < text.size();) {
@@ -116,18 +99,21 @@ std::vector<FillSegment> parse_fill_template(std::string_view text) {
       if (end == rest.npos)
         throw error(ErrorKind::kInvalidArgument, "the hole at byte {} has no ]] (write \\[[ for the text [[)",
                     position);
+      const std::string_view inside = rest.substr(2, end - 2);
+      const size_t colon = inside.find(':');
+      const bool named = colon != inside.npos && begins_with_name(inside, colon);
       size_t behind = end + 2;
-      if (parse_patterned_hole(rest.substr(2, end - 2), position))
+      if (has_text(named ? inside.substr(colon + 1) : inside))
         behind = std::min(rest.find_first_not_of(']', end), rest.size());
       end_literal();
-      segments.push_back(parse_hole(rest.substr(2, behind - 4), position));
+      segments.push_back({.text = {}, .hole = parse_hole(rest.substr(2, behind - 4), position)});
       position += behind;
     } else {
       literal += text[position++];
     }
   }
   end_literal();
-  name_holes(segments);
+  check_canvas(segments);
   return segments;
 }
 

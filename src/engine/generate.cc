@@ -86,8 +86,8 @@ class ModeNotes {
 };
 
 // A text that must be of a language is whole or not there.
-CutText whole_text(const Tokenizer& tokenizer, const std::vector<TokenId>& tokens, const std::string& finish_reason) {
-  if (finish_reason == "deadline" || finish_reason == "cancelled") return {};
+CutText whole_text(const Tokenizer& tokenizer, const std::vector<TokenId>& tokens, bool is_whole) {
+  if (!is_whole) return {};
   return {.text = bytes_of(tokenizer, tokens), .kept = tokens.size()};
 }
 
@@ -95,8 +95,10 @@ Generation make_generation(const Tokenizer& tokenizer, const Sampler& sampler, c
                            const DecodeOutcome& outcome, const ModeNotes& modes, const DraftCount& draft,
                            const std::vector<std::string>& stops, int prompt_tokens) {
   std::vector<int32_t> tokens = sampler.completion();
-  CutText cut = params.cell_rules.empty() ? completion_text(tokenizer, tokens, stops)
-                                          : whole_text(tokenizer, tokens, outcome.finish_reason);
+  const bool late = outcome.finish_reason == "deadline" && outcome.hurried == 0;  // in order, it has no end yet
+  const bool is_whole = !late && outcome.finish_reason != "cancelled";
+  CutText cut =
+      params.cell_rules.empty() ? completion_text(tokenizer, tokens, stops) : whole_text(tokenizer, tokens, is_whole);
   tokens.resize(cut.kept);
   std::vector<WrittenToken> written;
   const Canvas& canvas = sampler.canvas();
@@ -111,6 +113,7 @@ Generation make_generation(const Tokenizer& tokenizer, const Sampler& sampler, c
           .completion_tokens = static_cast<int>(tokens.size()),
           .nfe = outcome.nfe,
           .rows = outcome.rows,
+          .hurried = outcome.hurried,
           .canvas_cells = canvas_cells,
           .written = std::move(written),
           .seconds = outcome.seconds,
@@ -143,7 +146,7 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
                 "a constraint is not for this model ({}), which draws all cells of a canvas anew in every step",
                 spec.family);
   std::shared_ptr<const TokenAutomaton> language;
-  if (constraint) language = model.constraints.compile(*constraint, tokenizer, spec, /*may_end=*/true);
+  if (constraint) language = model.constraints.compile(*constraint, tokenizer, spec, /*may_end=*/true, /*opens=*/true);
   std::optional<ModeNotes> modes;  // as the first answer has them
   std::vector<std::unique_ptr<Sampler>> samplers;
   std::vector<SamplingParams> params;

@@ -8,6 +8,7 @@
 
 #include "base/cancel.h"
 #include "engine/model.h"
+#include "engine/request.h"
 #include "sample/drafter.h"
 #include "sample/preset.h"
 #include "sample/trace.h"
@@ -29,6 +30,7 @@ struct Generation {
   int completion_tokens = 0;
   int nfe = 0;
   int64_t rows = 0;      // cells that the forwards computed, masks of drafts included
+  int hurried = 0;       // cells that the last forward decided because of max_nfe or a deadline
   int canvas_cells = 0;  // DAEDAL's N_token: cells that were there for the answer when the canvas was longest
   std::vector<WrittenToken> written;  // one for each of token_ids
   double seconds = 0;
@@ -80,19 +82,29 @@ std::vector<TokenId> make_prompt(const Model& model, const std::vector<ChatMessa
 // are those of tokenizer_config.json; bos_token and eos_token that it does not mention at all come from the model's ids.
 std::string apply_chat_template(const Model& model, const std::vector<ChatMessage>& messages);
 
-// Infilling: holes [[N]] / [[name:N]] of exactly N tokens (engine/fill_template.h). The text around them is fixed; it follows
-// BOS, or the chat template's opening with `system` when that is given. All holes are written together, as one block unless
-// block_length says otherwise; special tokens are banned in them. Masked diffusion models only.
 struct FilledHole {
   std::string name;  // given, or "1", "2", … in order
   std::string text;
   int tokens = 0;
-  std::string finish;  // "filled", "cancelled", "deadline"
+  std::string finish;                   // "filled", "cancelled", "deadline"
+  std::vector<double> choice_logprobs;  // of the texts of its choice, if asked for
 };
 struct Filling {
-  Generation generation;  // text: the whole filled text
+  Generation generation;  // text: the whole canvas, without what stands before it
   std::vector<FilledHole> holes;
+  double kept_fraction = 1;  // of the tokens of drafts
 };
+
+// What every verb and endpoint hands its request to. Without a canvas it is generate(). With one all holes are written together, as
+// one block unless block_length says otherwise; special tokens are banned in them; full-attention masked diffusion models only. The
+// text around them is fixed; it follows the conversation as the chat template has it, the prompt, or BOS. nfe counts the forwards
+// that found the lengths of holes and judged drafts.
+Filling answer(Model& model, const Request& request, const TraceSink& trace = {}, const CancelToken* cancel = nullptr);
+
+// What stands before the canvas, as the request has it: its conversation or its prompt.
+std::vector<TokenId> prompt_of(const Model& model, const Request& request);
+
+// The same for a template (engine/fill_template.h), behind the chat template's opening with `system` when that is given.
 Filling fill(Model& model, const std::string& text_with_holes, const GenerationOptions& options,
              const std::string& system = {}, const TraceSink& trace = {}, const CancelToken* cancel = nullptr);
 

@@ -22,6 +22,7 @@ class AncestralSampler : public CanvasSampler {
   }
 
   bool done() const override { return stopped_ || time_ == params_.steps; }
+  bool leaves_undecided() const override { return time_ + 1 < params_.steps; }
   Block active_block() const override {
     return free_.empty() ? Block{canvas_.size(), canvas_.size()} : Block{free_.front(), free_.back() + 1};
   }

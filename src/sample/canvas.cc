@@ -25,6 +25,9 @@ void Canvas::append_fixed(std::span<const int32_t> tokens) {
 void Canvas::append_masked(int32_t count) { insert_masked(size(), count); }
 
 void Canvas::append_noisy(int32_t token) { cells_.push_back({.token = token, .state = CellState::kNoisy}); }
+void Canvas::append_soft(std::span<const int32_t> tokens) {
+  for (const int32_t token : tokens) cells_.push_back({.token = token, .state = CellState::kSoft});
+}
 
 void Canvas::insert_masked(int32_t at, int32_t count) {
   PENT_CHECK(0 <= at && at <= size() && count >= 0, "{} cells before {} of {}", count, at, size());
@@ -61,6 +64,12 @@ void Canvas::commit(int32_t cell, int32_t token, float confidence, int32_t step)
   PENT_CHECK(0 <= cell && cell < size(), "cell {} of {}", cell, size());
   PENT_CHECK(is_open(cells_[cell].state), "cell {} is {}", cell, to_string(cells_[cell].state));
   cells_[cell] = {.token = token, .state = CellState::kCommitted, .confidence = confidence, .step = step};
+}
+
+void Canvas::open(int32_t cell) {
+  PENT_CHECK(0 <= cell && cell < size(), "cell {} of {}", cell, size());
+  PENT_CHECK(cells_[cell].state == CellState::kSoft, "cell {} is {}", cell, to_string(cells_[cell].state));
+  cells_[cell] = {.token = mask_id_, .state = CellState::kMasked};
 }
 
 void Canvas::reopen(int32_t cell) {

@@ -12,7 +12,7 @@ enum class CellState : uint8_t {
   kFixed,      // prompt or template literal: never written
   kMasked,     // to be decided
   kNoisy,      // holds a token that the model may replace (uniform-state models)
-  kSoft,       // a suggestion given by the user
+  kSoft,       // a suggestion given by the user, that stands unless it is opened
   kCommitted,  // decided by the sampler; only a revise part may re-open it
 };
 std::string_view to_string(CellState state);
@@ -33,6 +33,7 @@ class Canvas {
   void append_fixed(std::span<const int32_t> tokens);
   void append_masked(int32_t count);
   void append_noisy(int32_t token);
+  void append_soft(std::span<const int32_t> tokens);
   // Masked cells before cell `at`, which moves right with all behind it; at == size(): behind the last.
   void insert_masked(int32_t at, int32_t count);
   // Takes out the cells [begin, end); those behind move left. PENT_CHECK: none of them is fixed.
@@ -48,6 +49,8 @@ class Canvas {
   void show(int32_t cell, int32_t token, float confidence);
   // PENT_CHECK: cell is masked or noisy. Afterwards committed.
   void commit(int32_t cell, int32_t token, float confidence, int32_t step);
+  // PENT_CHECK: cell is soft. Afterwards masked.
+  void open(int32_t cell);
   // PENT_CHECK: cell is committed. Afterwards masked again (a revise part's right).
   void reopen(int32_t cell);
 

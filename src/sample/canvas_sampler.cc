@@ -2,10 +2,13 @@
 #include "sample/canvas_sampler.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
+#include <numeric>
 
 #include "base/error.h"
 #include "model/head.h"
+#include "sample/constraint/best_text.h"
 #include "sample/penalty.h"
 #include "sample/score.h"
 
@@ -64,6 +67,34 @@ void CanvasSampler::ask(int32_t step, uint32_t first_row, std::span<const int32_
   if (filter_.has_language()) request.full_logits = true;
 }
 
+std::vector<int32_t> CanvasSampler::masked_cells(int32_t end) const {
+  std::vector<int32_t> cells;
+  for (int32_t cell = 0; cell < end; ++cell)
+    if (canvas_[cell].state == CellState::kMasked) cells.push_back(cell);
+  return cells;
+}
+
+void CanvasSampler::plan_last(int32_t sequence, int32_t step, PassPlan& plan, HeadRequest& request) const {
+  std::vector<int32_t> all(static_cast<size_t>(canvas_.size()));
+  std::iota(all.begin(), all.end(), 0);
+  plan_cells(sequence, step, all, last_asked_cells(), plan, request);
+  request_score(params_.score, params_.score_of, request);
+}
+
+std::vector<CellChange> CanvasSampler::apply_last(std::span<const RowStats> rows, int32_t step) {
+  const std::vector<int32_t> cells = last_asked_cells();
+  PENT_CHECK(cells.size() == rows.size(), "{} rows for {} cells", rows.size(), cells.size());
+  splices_.clear();
+  std::vector<Proposal> proposals;
+  for (size_t i = 0; i < cells.size(); ++i)
+    proposals.push_back({cells[i], &rows[i], score(params_.score, params_.score_of, rows[i], key(step, cells[i]))});
+  std::vector<CellChange> changes;
+  commit_jointly(proposals, step, changes);
+  commit(std::move(proposals), step, changes);
+  advance_frontier(canvas_.size());
+  return changes;
+}
+
 void CanvasSampler::ask_standing(int32_t step, uint32_t row, int32_t cell, PassPlan& plan, HeadRequest& request) const {
   plan.head_rows.push_back(row);
   request.keys.push_back(key(step, cell));
@@ -90,6 +121,28 @@ void CanvasSampler::commit(std::vector<Proposal> proposals, int32_t step, std::v
       const RowStats row = next_best(proposal, step);
       commit(proposal.cell, row.drawn, confidence(row), step, changes);
     }
+  }
+}
+
+void CanvasSampler::commit_jointly(std::vector<Proposal>& proposals, int32_t step, std::vector<CellChange>& changes) {
+  for (const CellRule& rule : params_.cell_rules) {
+    if (!rule.language) continue;
+    std::vector<CellChoices> choices(static_cast<size_t>(rule.end - rule.begin));
+    for (int32_t cell = rule.begin; cell < std::min(rule.end, canvas_.size()); ++cell)
+      if (canvas_[cell].state != CellState::kMasked)
+        choices[static_cast<size_t>(cell - rule.begin)].token = canvas_[cell].token;
+    const auto is_ruled = [&](const Proposal& each) { return rule.begin <= each.cell && each.cell < rule.end; };
+    for (const Proposal& each : proposals)
+      if (is_ruled(each)) choices[static_cast<size_t>(each.cell - rule.begin)].log_probabilities = each.row->logits;
+    const std::vector<int32_t> tokens = most_probable_text(*rule.language, choices);
+    if (tokens.empty()) continue;  // logits that ban all that fits: one after the other, as ever
+    for (const Proposal& each : proposals) {
+      if (!is_ruled(each)) continue;
+      const int32_t token = tokens[static_cast<size_t>(each.cell - rule.begin)];
+      const auto probability = std::exp(each.row->logits[static_cast<size_t>(token)] - each.row->log_sum_exp);
+      commit(each.cell, token, probability, step, changes);
+    }
+    std::erase_if(proposals, is_ruled);
   }
 }
 
@@ -168,7 +221,8 @@ void CanvasSampler::advance_frontier(int32_t limit) {
 std::vector<int32_t> CanvasSampler::free_cells() const {
   std::vector<int32_t> cells;
   for (int32_t cell = 0; cell < canvas_.size(); ++cell)
-    if (canvas_[cell].state != CellState::kFixed) cells.push_back(cell);
+    if (canvas_[cell].state == CellState::kMasked || canvas_[cell].state == CellState::kCommitted)
+      cells.push_back(cell);
   return cells;
 }
 

@@ -16,6 +16,9 @@ class CanvasSampler : public Sampler {
   int32_t capacity() const override { return canvas_.size(); }
   std::vector<int32_t> completion() const override;
   std::span<const Splice> splices() const override { return splices_; }
+  bool leaves_undecided() const override { return canvas_.masked_count(0, canvas_.size()) > 1; }
+  void plan_last(int32_t sequence, int32_t step, PassPlan& plan, HeadRequest& request) const override;
+  std::vector<CellChange> apply_last(std::span<const RowStats> rows, int32_t step) override;
   std::string finish_reason() const override { return stopped_ && frontier_ < answer_end() ? "stop" : "length"; }
 
  protected:
@@ -26,6 +29,9 @@ class CanvasSampler : public Sampler {
   // The second half: rows of `cells` begin at first_row. With shifted logits the row before a cell answers for it.
   void ask(int32_t step, uint32_t first_row, std::span<const int32_t> cells, std::span<const int32_t> asked,
            PassPlan& plan, HeadRequest& request) const;
+  // What the budget's last forward decides: every masked cell.
+  virtual std::vector<int32_t> last_asked_cells() const { return masked_cells(canvas_.size()); }
+  std::vector<int32_t> masked_cells(int32_t end) const;  // of those before `end`
   // Asks row `row` of the plan about the token that stands in `cell`.
   void ask_standing(int32_t step, uint32_t row, int32_t cell, PassPlan& plan, HeadRequest& request) const;
   int32_t frontier() const { return frontier_; }
@@ -53,10 +59,11 @@ class CanvasSampler : public Sampler {
   bool trim_tail(std::vector<CellChange>& changes);
   int32_t first_generated() const { return first_generated_; }
   bool is_stop(int32_t token) const;
+  bool filter_has_language() const { return filter_.has_language(); }
   // Cells before `limit` will not change once decided. Everything left of the frontier is final; a stop token there ends the
   // answer, whatever is undecided behind it.
   void advance_frontier(int32_t limit);
-  // Every cell that is not fixed, ascending.
+  // Every cell that is not given, ascending.
   std::vector<int32_t> free_cells() const;
 
   Canvas canvas_;
@@ -67,6 +74,8 @@ class CanvasSampler : public Sampler {
 
  private:
   void commit(int32_t cell, int32_t token, float confidence, int32_t step, std::vector<CellChange>& changes);
+  // Those that languages rule: of each the most probable text, all its cells together; takes them out of the proposals.
+  void commit_jointly(std::vector<Proposal>& proposals, int32_t step, std::vector<CellChange>& changes);
   RowStats next_best(const Proposal& proposal, int32_t step);
 
   mutable CellFilter filter_;  // remembers what it computed

@@ -37,6 +37,7 @@ class DaedalSampler : public CanvasSampler {
 
   int32_t capacity() const override { return limit_; }
   bool done() const override { return stopped_ || (!adjusting_ && window_ >= canvas_.size()); }
+  bool leaves_undecided() const override { return adjusting_ || CanvasSampler::leaves_undecided(); }
   Block active_block() const override {
     if (adjusting_) return {first_generated(), canvas_.size()};
     return {std::min(window_, canvas_.size()), window_end()};

@@ -31,6 +31,7 @@ struct Running {
   Clock::time_point start = Clock::now();
   size_t head_begin = 0;  // its rows in the pass result
   bool has_committed = false;
+  bool last = false;  // this forward decides whatever is left
 };
 
 class Decoding {
@@ -68,7 +69,11 @@ class Decoding {
     for (auto& each : running_) {
       each->head_begin = plan_.head_rows.size();
       const size_t first_row = plan_.rows.size();
-      each->sampler.plan(each->sequence.handle(), each->outcome.nfe, plan_, request_);
+      each->last = budget_ends(*each) && each->sampler.leaves_undecided();
+      if (each->last)
+        each->sampler.plan_last(each->sequence.handle(), each->outcome.nfe, plan_, request_);
+      else
+        each->sampler.plan(each->sequence.handle(), each->outcome.nfe, plan_, request_);
       if (each->twin)
         add_unconditional(each->sampler.canvas(), each->twin->handle(), first_row, each->head_begin, plan_);
       each->outcome.rows += static_cast<int64_t>(plan_.rows.size() - first_row);
@@ -94,7 +99,9 @@ class Decoding {
  private:
   void take(Running& each, std::span<const RowStats> rows) {
     const int32_t active_end = each.sampler.active_block().end;  // cells behind it may be set aside, not decided
-    std::vector<CellChange> changes = each.sampler.apply(rows, each.outcome.nfe);
+    std::vector<CellChange> changes =
+        each.last ? each.sampler.apply_last(rows, each.outcome.nfe) : each.sampler.apply(rows, each.outcome.nfe);
+    if (each.last) each.outcome.hurried = static_cast<int>(changes.size());
     ++each.outcome.nfe;
     each.outcome.cells = std::max(each.outcome.cells, each.sampler.canvas().size());
     if (!each.has_committed && std::any_of(changes.begin(), changes.end(), [&](const CellChange& change) {
@@ -111,12 +118,24 @@ class Decoding {
     options_.trace(event);
   }
 
+  // Whether the next forward is the last one: an answer that is late is whole all the same.
+  bool budget_ends(const Running& each) const {
+    return (params_.max_nfe && each.outcome.nfe + 1 >= *params_.max_nfe) || is_late(each);
+  }
+
+  bool is_late(const Running& each) const {
+    return params_.deadline_ms && seconds_since(each.start) * 1000 >= *params_.deadline_ms;
+  }
+
   std::string reason_to_end(const Running& each) const {
+    if (each.last) return "deadline";
     if (each.sampler.done()) return each.sampler.finish_reason();
     if (each.outcome.nfe > 0 && options_.is_stopped && options_.is_stopped(each.sampler.completion())) return "stop";
     if (options_.cancel != nullptr && options_.cancel->cancelled()) return "cancelled";
     if (params_.max_nfe && each.outcome.nfe >= *params_.max_nfe) return "deadline";
-    if (params_.deadline_ms && seconds_since(each.start) * 1000 >= *params_.deadline_ms) return "deadline";
+    const Canvas& canvas = each.sampler.canvas();
+    const bool decided = !each.sampler.leaves_undecided() && canvas.masked_count(0, canvas.size()) == 0;
+    if (is_late(each) && decided) return "deadline";
     return {};
   }
 

@@ -16,6 +16,7 @@ namespace pent {
 
 struct DecodeOutcome {
   std::string finish_reason;  // "stop", "length", "deadline" (max_nfe reached counts as one), "cancelled"
+  int hurried = 0;            // cells that the last forward decided because of a deadline
   int nfe = 0;                // forwards
   int64_t rows = 0;           // cells they computed, all together
   int32_t cells = 0;          // of the canvas when it was longest, prompt and padding included
@@ -35,7 +36,8 @@ struct DecodeOptions {
 };
 
 // Drives all samplers to their end; the outcomes are in their order. temperature, top_p, top_k, max_nfe and deadline_ms come
-// from `params`, which all samplers share (seed and n_index aside). Cancellation and deadline are looked at between forwards.
+// from `params`, which all samplers share (seed and n_index aside). Cancellation and deadline are looked at between forwards: the forward
+// that is max_nfe's last, or the first after the deadline, decides all cells that are left.
 std::vector<DecodeOutcome> decode(Denoiser& denoiser, std::span<const std::unique_ptr<Sampler>> samplers,
                                   const SamplingParams& params, const DecodeOptions& options);
 

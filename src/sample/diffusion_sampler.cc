@@ -2,6 +2,7 @@
 // end rules: spec 20 §0.8). Each forward shows the model the canvas, or what of it the cache does not keep, and asks the head for
 // the masked cells of the active block only, when editing for those decided in it too.
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "base/error.h"
@@ -18,11 +19,11 @@ class DiffusionSampler : public CanvasSampler {
   DiffusionSampler(Canvas canvas, const SamplingParams& params, std::vector<int32_t> stop_ids)
       : CanvasSampler(std::move(canvas), params, std::move(stop_ids)) {
     blocks_ = params_.attention_block > 0 ? cut_aligned_blocks(canvas_, params_.block_length)
-                                          : cut_blocks(canvas_, params_.block_length);
+                                          : cut_blocks(canvas_, params_.block_length, params_.cell_priority);
     if (params_.select.by_steps()) {
-      const int count = static_cast<int>(blocks_.size());
-      steps_ = params_.steps_per_block > 0 ? std::vector<int>(blocks_.size(), params_.steps_per_block)
-                                           : share_steps(params_.steps, count);
+      steps_ = params_.steps_per_block > 0     ? std::vector<int>(blocks_.size(), params_.steps_per_block)
+               : params_.cell_priority.empty() ? share_steps(params_.steps, static_cast<int>(blocks_.size()))
+                                               : steps_by_masks();
     }
     enter_block();
   }
@@ -33,6 +34,26 @@ class DiffusionSampler : public CanvasSampler {
   Block active_block() const override {
     if (blocks_.empty()) return {canvas_.size(), canvas_.size()};
     return blocks_[std::min(block_, blocks_.size() - 1)];
+  }
+
+  bool leaves_undecided() const override {
+    const int32_t masks = canvas_.masked_count(0, canvas_.size());
+    if (editing() || masks <= 1) return editing() || masks > 1;
+    const bool scheduled = params_.select.by_steps() && params_.select.kind != SelectKind::kDynamic;
+    return !scheduled || step_in_block_ >= schedule_.size() || schedule_[step_in_block_] < masks;
+  }
+
+  void plan_last(int32_t sequence, int32_t step, PassPlan& plan, HeadRequest& request) const override {
+    if (params_.attention_block == 0) return CanvasSampler::plan_last(sequence, step, plan, request);
+    const std::vector<int32_t> tokens = canvas_.tokens();
+    const int32_t begin = is_leading() ? std::min(kept_, attention_begin() - 1) : kept_;
+    const auto first_row = static_cast<uint32_t>(plan.rows.size());
+    std::vector<int32_t> cells(static_cast<size_t>(last_end() - begin));
+    std::iota(cells.begin(), cells.end(), begin);
+    plan.add_block_causal(sequence, std::span(tokens).subspan(static_cast<size_t>(begin), cells.size()),
+                          params_.attention_block, begin);
+    ask(step, first_row, cells, last_asked_cells(), plan, request);
+    request_score(params_.score, params_.score_of, request);
   }
 
   void plan(int32_t sequence, int32_t step, PassPlan& plan, HeadRequest& request) const override {
@@ -79,7 +100,7 @@ class DiffusionSampler : public CanvasSampler {
     splices_.clear();
     if (trim_tail(changes)) cut_blocks_to_canvas();
     if (leads) enter_block();
-    if (canvas_.masked_count(blocks_[block_].begin, blocks_[block_].end) == 0 && edits_over) {
+    if (masks_of(blocks_[block_]) == 0 && edits_over) {
       ++block_;
       enter_block();
     }
@@ -89,6 +110,15 @@ class DiffusionSampler : public CanvasSampler {
   }
 
  private:
+  // Block after block is written to a budget, not to fill a canvas: the block begun is the last one, unless the text must be whole.
+  int32_t last_end() const {
+    return filter_has_language() ? canvas_.size()
+                                 : std::min(attention_begin() + params_.attention_block, canvas_.size());
+  }
+  std::vector<int32_t> last_asked_cells() const override {
+    return masked_cells(params_.attention_block > 0 ? last_end() : canvas_.size());
+  }
+
   bool editing() const { return params_.remask.kind == RemaskKind::kEdit; }
 
   int32_t attention_begin() const { return blocks_[block_].begin / params_.attention_block * params_.attention_block; }
@@ -139,8 +169,10 @@ class DiffusionSampler : public CanvasSampler {
   std::vector<int32_t> asked_cells() const {
     if (is_leading()) return {attention_begin()};
     std::vector<int32_t> cells;
-    for (int32_t cell = blocks_[block_].begin; cell < blocks_[block_].end; ++cell)
-      if (canvas_[cell].state == CellState::kMasked || (editing() && canvas_[cell].state == CellState::kCommitted))
+    const Block& block = blocks_[block_];
+    for (int32_t cell = block.begin; cell < block.end; ++cell)
+      if (is_of(block, cell) &&
+          (canvas_[cell].state == CellState::kMasked || (editing() && canvas_[cell].state == CellState::kCommitted)))
         cells.push_back(cell);
     return cells;
   }
@@ -150,6 +182,27 @@ class DiffusionSampler : public CanvasSampler {
     if (!params_.select.by_steps() || params_.select.kind == SelectKind::kDynamic)
       return select_by(params_.select, candidates, share);
     return select_drawn(candidates, share, params_.order_temperature, key(step, 0));
+  }
+
+  // Cells of another priority may stand between those of a block.
+  bool is_of(const Block& block, int32_t cell) const {
+    return params_.cell_priority.empty() || params_.cell_priority[static_cast<size_t>(cell)] == block.priority;
+  }
+
+  int masks_of(const Block& block) const {
+    int masks = 0;
+    for (int32_t cell = block.begin; cell < block.end; ++cell)
+      masks += is_of(block, cell) && canvas_[cell].state == CellState::kMasked;
+    return masks;
+  }
+
+  // Priorities make blocks of very different sizes: each gets steps by its share of the masks.
+  std::vector<int> steps_by_masks() const {
+    const double all = canvas_.masked_count(0, canvas_.size());
+    std::vector<int> steps;
+    for (const Block& block : blocks_)
+      steps.push_back(std::max(1, static_cast<int>(std::lround(params_.steps * masks_of(block) / all))));
+    return steps;
   }
 
   void cut_blocks_to_canvas() {
@@ -164,7 +217,7 @@ class DiffusionSampler : public CanvasSampler {
     post_edits_ = 0;
     if (block_ == blocks_.size() || !params_.select.by_steps()) return;
     // The leading cell, decided apart, is not in the schedule that is made after it.
-    const int masks = canvas_.masked_count(blocks_[block_].begin, blocks_[block_].end);
+    const int masks = masks_of(blocks_[block_]);
     switch (params_.select.kind) {
       case SelectKind::kCosine: schedule_ = cosine_schedule(masks, steps_[block_]); break;
       case SelectKind::kTimeStep: schedule_ = time_schedule(masks, steps_[block_]); break;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
+#include <map>
 #include <optional>
 
 #include "base/error.h"
@@ -38,19 +40,18 @@ std::string to_string(const LengthRule& rule) {
   return rule.most > 0 ? fmt::format("{}..{}", rule.initial, rule.most) : "auto";
 }
 
-std::vector<Block> cut_blocks(const Canvas& canvas, int block_length) {
+std::vector<Block> cut_blocks(const Canvas& canvas, int block_length, std::span<const double> priorities) {
   PENT_CHECK(block_length >= 1, "block length {}", block_length);
+  std::map<double, std::vector<int32_t>, std::greater<>> cells;  // masked ones, the highest priority first
+  for (int32_t cell = 0; cell < canvas.size(); ++cell)
+    if (canvas[cell].state == CellState::kMasked)
+      cells[priorities.empty() ? 0.0 : priorities[static_cast<size_t>(cell)]].push_back(cell);
   std::vector<Block> blocks;
-  int in_block = block_length;  // a full block: the first masked cell opens a new one
-  for (int32_t cell = 0; cell < canvas.size(); ++cell) {
-    if (canvas[cell].state != CellState::kMasked) continue;
-    if (in_block == block_length) {
-      blocks.push_back({cell, cell + 1});
-      in_block = 0;
+  for (const auto& [priority, of_it] : cells)
+    for (size_t begin = 0; begin < of_it.size(); begin += static_cast<size_t>(block_length)) {
+      const size_t last = std::min(begin + static_cast<size_t>(block_length), of_it.size()) - 1;
+      blocks.push_back({of_it[begin], of_it[last] + 1, priority});
     }
-    blocks.back().end = cell + 1;
-    ++in_block;
-  }
   return blocks;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,15 +29,17 @@ inline constexpr int kDaedalInitial = 64;  // the paper's
 LengthRule parse_length(std::string_view text);
 std::string to_string(const LengthRule& rule);
 
-// Canvas cells [begin, end).
+// Canvas cells [begin, end); where cells have priorities, those of this one.
 struct Block {
   int32_t begin = 0;
   int32_t end = 0;
+  double priority = 0;
 };
 
 // Blocks of block_length masked cells each, in position order, from the first masked cell to the last; the last block takes
 // what is left and may be shorter. Fixed cells between holes lie inside a block and do not count. No masked cell: no block.
-std::vector<Block> cut_blocks(const Canvas& canvas, int block_length);
+// `priorities`: of each cell, or empty; the blocks of the highest come first.
+std::vector<Block> cut_blocks(const Canvas& canvas, int block_length, std::span<const double> priorities = {});
 
 // The same for block-causal attention: blocks end at multiples of block_length counted from cell 0, and begin with their first
 // masked cell.

@@ -16,6 +16,7 @@ class PathPlanningSampler : public CanvasSampler {
       : CanvasSampler(std::move(canvas), params, std::move(stop_ids)), free_(free_cells()), done_(free_.empty()) {}
 
   bool done() const override { return done_; }
+  bool leaves_undecided() const override { return forwards_ + 1 < params_.steps; }
   Block active_block() const override {
     return free_.empty() ? Block{canvas_.size(), canvas_.size()} : Block{free_.front(), free_.back() + 1};
   }
@@ -32,6 +33,7 @@ class PathPlanningSampler : public CanvasSampler {
     std::vector<double> scores;
     for (size_t i = 0; i < rows.size(); ++i)
       scores.push_back(score(params_.score, params_.score_of, rows[i], key(step, free_[i])));
+    ++forwards_;
     const std::vector<bool> masked =
         masked_by_path_planning(scores, static_cast<double>(step + 1) / static_cast<double>(params_.steps));
     std::vector<CellChange> changes;
@@ -51,6 +53,7 @@ class PathPlanningSampler : public CanvasSampler {
 
  private:
   std::vector<int32_t> free_;
+  int forwards_ = 0;
   bool done_;
 };
 

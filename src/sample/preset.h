@@ -88,6 +88,8 @@ struct SamplingParams {
   uint64_t seed = 0;
   uint32_t n_index = 0;
   std::vector<CellRule> cell_rules;  // disjoint; resolve() makes none
+  std::vector<double>
+      cell_priority;  // of each cell of the canvas, or empty: the highest are decided first; resolve() makes none
 };
 
 // Options over the preset over nothing else. Throws kInvalidArgument (a value out of range, two options that contradict

@@ -33,6 +33,13 @@ class Sampler {
   virtual void plan(int32_t sequence, int32_t step, PassPlan& plan, HeadRequest& request) const = 0;
   // `rows`: the answers for the head rows of plan(), in order. The changes count cells after the splices of splices().
   virtual std::vector<CellChange> apply(std::span<const RowStats> rows, int32_t step) = 0;
+  // Where the budget allows one forward more: whether the next plan() would leave cells undecided. Then plan_last() and apply_last()
+  // take its place; they decide all of them.
+  virtual bool leaves_undecided() const { return false; }
+  virtual void plan_last(int32_t sequence, int32_t step, PassPlan& plan, HeadRequest& request) const {
+    this->plan(sequence, step, plan, request);
+  }
+  virtual std::vector<CellChange> apply_last(std::span<const RowStats> rows, int32_t step) { return apply(rows, step); }
   // How the last apply() moved cells.
   virtual std::span<const Splice> splices() const { return {}; }
 

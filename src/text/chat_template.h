@@ -14,6 +14,8 @@ namespace pent {
 struct ChatMessage {
   std::string role;  // "system", "user", "assistant"
   std::string content;
+
+  bool operator==(const ChatMessage&) const = default;
 };
 
 // What transformers' apply_chat_template passes on, in the form of chat APIs.

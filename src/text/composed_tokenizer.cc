@@ -25,6 +25,7 @@ class ComposedTokenizer : public Tokenizer {
   explicit ComposedTokenizer(TokenizerParts parts);
 
   std::vector<TokenId> encode(std::string_view text, bool add_special) const override;
+  std::vector<TokenId> encode_within(std::string_view text) const override;
   std::string decode(const std::vector<TokenId>& ids, bool skip_special) const override;
   std::string_view token_bytes(TokenId id) const override { return entry(id).bytes; }
   std::string opening_bytes(TokenId id) const override;
@@ -38,7 +39,7 @@ class ComposedTokenizer : public Tokenizer {
   TokenEntry& slot(TokenId id, size_t tokens, const std::string& text);
   void add_vocabulary(size_t tokens);
   void add_added_tokens(size_t tokens);
-  void encode_words(std::string normalized, bool at_start, std::vector<TokenId>& ids) const;
+  void encode_text(std::string_view text, bool within, std::vector<TokenId>& ids) const;
 
   TokenizerParts parts_;
   std::vector<TokenEntry> entries_;
@@ -127,25 +128,33 @@ std::optional<TokenId> ComposedTokenizer::find(std::string_view token_text) cons
   return found == vocabulary.end() ? std::nullopt : std::optional(found->second);
 }
 
-void ComposedTokenizer::encode_words(std::string normalized, bool at_start, std::vector<TokenId>& ids) const {
-  const Words words = parts_.pre_tokenizer(std::move(normalized), at_start);
-  for (size_t i = 0; i < words.spans.size(); ++i) {
-    if (!words[i].empty()) parts_.model->encode_word(words[i], ids);
-  }
+void ComposedTokenizer::encode_text(std::string_view text, bool within, std::vector<TokenId>& ids) const {
+  std::string repaired;
+  if (!is_valid_utf8(text)) text = repaired = replace_invalid_utf8(text);
+  const auto take = [&](TokenId id) { ids.push_back(id); };
+  raw_finder_.split(text, take, [&](std::string_view raw) {
+    const bool begins = raw.data() == text.data();
+    const std::string normalized = parts_.normalizer(std::string(raw), begins && within);
+    normalized_finder_.split(normalized, take, [&](std::string_view piece) {
+      const bool first = begins && piece.data() == normalized.data();
+      const Words words = parts_.pre_tokenizer(std::string(piece), first && !within, first && within);
+      for (size_t i = 0; i < words.spans.size(); ++i) {
+        if (!words[i].empty()) parts_.model->encode_word(words[i], ids);
+      }
+    });
+  });
+}
+
+std::vector<TokenId> ComposedTokenizer::encode_within(std::string_view text) const {
+  std::vector<TokenId> ids;
+  encode_text(text, /*within=*/true, ids);
+  return ids;
 }
 
 std::vector<TokenId> ComposedTokenizer::encode(std::string_view text, bool add_special) const {
-  std::string repaired;
-  if (!is_valid_utf8(text)) text = repaired = replace_invalid_utf8(text);
   std::vector<TokenId> ids;
   if (add_special) ids = parts_.prefix;
-  const auto take = [&](TokenId id) { ids.push_back(id); };
-  raw_finder_.split(text, take, [&](std::string_view raw) {
-    const std::string normalized = parts_.normalizer(std::string(raw));
-    normalized_finder_.split(normalized, take, [&](std::string_view piece) {
-      encode_words(std::string(piece), raw.data() == text.data() && piece.data() == normalized.data(), ids);
-    });
-  });
+  encode_text(text, /*within=*/false, ids);
   if (add_special) ids.insert(ids.end(), parts_.suffix.begin(), parts_.suffix.end());
   return ids;
 }

@@ -110,6 +110,7 @@ void add_steps(const Json& value, const std::string& where, Normalizer& normaliz
   } else if (type == "Replace") {
     normalizer.steps.push_back(parse_replacement(part));
   } else if (type == "Prepend") {
+    normalizer.openings.push_back(normalizer.steps.size());
     normalizer.steps.push_back([prefix = parse_content(part, "prepend")](const std::string& text) {
       return text.empty() ? text : prefix + text;
     });
@@ -123,10 +124,11 @@ void add_steps(const Json& value, const std::string& where, Normalizer& normaliz
 
 }  // namespace
 
-std::string Normalizer::operator()(std::string text) const {
+std::string Normalizer::operator()(std::string text, bool within) const {
   const size_t limit = kMaxGrowth * text.size() + kAlwaysAllowed;
-  for (const auto& step : steps) {
-    text = step(std::move(text));
+  for (size_t i = 0; i < steps.size(); ++i) {
+    if (within && std::find(openings.begin(), openings.end(), i) != openings.end()) continue;
+    text = steps[i](std::move(text));
     if (text.size() > limit) {
       throw error(ErrorKind::kResourceExhausted,
                   "the tokenizer's normalizer makes a text more than {} times longer, which none should", kMaxGrowth);

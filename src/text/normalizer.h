@@ -13,9 +13,11 @@ namespace pent {
 // Steps in order; none leaves the text as it is. Thread-safe.
 struct Normalizer {
   std::vector<std::function<std::string(std::string)>> steps;
+  std::vector<size_t> openings;  // which of them only put something before a text
 
-  // `text` is valid UTF-8, and so is the result. kResourceExhausted where the steps make it many times longer.
-  std::string operator()(std::string text) const;
+  // `text` is valid UTF-8, and so is the result. `within`: it stands behind other text, so there are no openings.
+  // kResourceExhausted where the steps make it many times longer.
+  std::string operator()(std::string text, bool within = false) const;
 };
 
 // BertNormalizer, ByteLevel, Lowercase, NFC, NFD, NFKC, NFKD, Nmt, Precompiled, Prepend, Replace, Strip, StripAccents and

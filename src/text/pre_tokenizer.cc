@@ -223,11 +223,12 @@ PreTokenizerStep digits_step(bool individual) {
 
 PreTokenizerStep byte_level_step(bool add_prefix_space, bool use_regex) {
   return [add_prefix_space, use_regex](Words& words) {
-    Words mapped({}, words.first_word_at_start());
+    Words mapped({}, words.first_word_at_start(), words.first_word_within());
     std::string prefixed;
     for (size_t i = 0; i < words.spans.size(); ++i) {
       std::string_view word = words[i];
-      if (add_prefix_space && word.front() != ' ') word = prefixed.assign(1, ' ').append(word);
+      if (add_prefix_space && !(i == 0 && mapped.within) && word.front() != ' ')
+        word = prefixed.assign(1, ' ').append(word);
       for (size_t at = 0; at < word.size();) {
         const size_t end = use_regex ? scan_gpt2_word(word, at) : word.size();
         const size_t begin = mapped.text.size();
@@ -242,13 +243,14 @@ PreTokenizerStep byte_level_step(bool add_prefix_space, bool use_regex) {
 
 PreTokenizerStep metaspace_step(const MetaspaceOptions& options) {
   return [options, find = literal_finder(options.replacement)](Words& words) {
-    Words marked({}, words.first_word_at_start());
+    Words marked({}, words.first_word_at_start(), words.first_word_within());
     std::vector<Piece> pieces;
     for (size_t i = 0; i < words.spans.size(); ++i) {
       std::string word = replace_all(words[i], " ", options.replacement);
       const bool prepend = options.prepend == MetaspaceOptions::Prepend::kAlways ||
                            (options.prepend == MetaspaceOptions::Prepend::kFirst && i == 0 && marked.at_start);
-      if (prepend && !word.starts_with(options.replacement)) word.insert(0, options.replacement);
+      if (prepend && !(i == 0 && marked.within) && !word.starts_with(options.replacement))
+        word.insert(0, options.replacement);
       pieces.assign(1, {0, word.size(), false});
       if (options.split) {
         pieces.clear();

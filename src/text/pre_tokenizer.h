@@ -19,12 +19,16 @@ struct Words {
   std::string text;
   std::vector<Span> spans;
   bool at_start;  // the text begins where the whole input does
+  bool within;    // it goes on where other text ends
 
-  explicit Words(std::string whole, bool at_start) : text(std::move(whole)), at_start(at_start) {
+  explicit Words(std::string whole, bool at_start, bool within = false)
+      : text(std::move(whole)), at_start(at_start), within(within) {
     if (!text.empty()) spans.push_back({0, text.size()});
   }
   // Whether the first word begins where the whole input does.
   bool first_word_at_start() const { return at_start && !spans.empty() && spans.front().begin == 0; }
+  // Whether the first word goes on where other text ends.
+  bool first_word_within() const { return within && !spans.empty() && spans.front().begin == 0; }
   std::string_view operator[](size_t i) const {
     return std::string_view(text).substr(spans[i].begin, spans[i].end - spans[i].begin);
   }
@@ -36,8 +40,8 @@ using PreTokenizerStep = std::function<void(Words&)>;
 struct PreTokenizer {
   std::vector<PreTokenizerStep> steps;
 
-  Words operator()(std::string text, bool at_start) const {
-    Words words(std::move(text), at_start);
+  Words operator()(std::string text, bool at_start, bool within = false) const {
+    Words words(std::move(text), at_start, within);
     for (const auto& step : steps) step(words);
     return words;
   }

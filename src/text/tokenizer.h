@@ -21,6 +21,8 @@ class Tokenizer {
 
   // Added tokens written in the text are recognised; none is added unless add_special (then the post-processor's).
   virtual std::vector<TokenId> encode(std::string_view text, bool add_special = false) const = 0;
+  // Of a text behind other text: without the space that SentencePiece and others put before a text's first word.
+  virtual std::vector<TokenId> encode_within(std::string_view text) const { return encode(text); }
   // Bytes of all ids together, invalid UTF-8 replaced by U+FFFD. skip_special leaves out added tokens marked special.
   // Throws kInvalidArgument for an id that does not exist.
   virtual std::string decode(const std::vector<TokenId>& ids, bool skip_special = false) const = 0;

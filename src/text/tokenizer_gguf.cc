@@ -160,8 +160,11 @@ void set_byte_level_bpe(Metadata& file, TokenizerParts& parts) {
 
 void set_sentence_piece(const Metadata& file, TokenIndex vocabulary, const std::vector<Bpe::Merge>& merges,
                         bool space_first, TokenizerParts& parts) {
-  parts.normalizer.steps.push_back(
-      [space_first](const std::string& text) { return (space_first ? kMark : "") + replace_all(text, " ", kMark); });
+  parts.normalizer.steps.push_back([](const std::string& text) { return replace_all(text, " ", kMark); });
+  if (space_first) {
+    parts.normalizer.openings.push_back(parts.normalizer.steps.size());
+    parts.normalizer.steps.push_back([](const std::string& text) { return kMark + text; });
+  }
   parts.model = std::make_unique<Bpe>(std::move(vocabulary), merges,
                                       BpeOptions{.byte_fallback = true, .fuse_unk = true, .unk = file.unknown()});
   parts.decoder = sentence_piece_decoder(space_first);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 
 #include "base/json.h"
 #include "base/mapped_file.h"
@@ -262,7 +263,39 @@ TEST(Run, ADeadlineEndsWithWhatIsThere) {
   const Outcome outcome = run_pent({"run", "-m", models().slow(), "--json", "--max-tokens", "500", "--steps", "500",
                                     "--deadline-ms", "50", "the sea"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_EQ(parse_json(outcome.out, "stdout")["finish_reason"], "deadline");
+  const Json answer = parse_json(outcome.out, "stdout");
+  EXPECT_EQ(answer["finish_reason"], "deadline");
+  EXPECT_GT(answer["decided_at_deadline"], 0);
+  EXPECT_EQ(answer["n_token"], 500);
+}
+
+TEST(Run, ExactTokensAreThatMany) {
+  for (const char* tokens : {"1", "17", "40"}) {
+    const Outcome outcome = run_pent(
+        {"run", "-m", models().diffusion(), "--json", "--temperature", "1", "--exact-tokens", tokens, "the sea"});
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    const Json answer = parse_json(outcome.out, "stdout");
+    EXPECT_EQ(answer["completion_tokens"], std::stoi(tokens));
+    EXPECT_EQ(answer["n_token"], std::stoi(tokens));
+  }
+  const Outcome matched =
+      run_pent({"run", "-m", models().diffusion(), "--exact-tokens", "9", "--regex", "[a-c]{9}", "the sea"});
+  EXPECT_EQ(matched.out.size(), 10u) << matched.out << matched.err;
+  EXPECT_EQ(run_pent({"run", "-m", models().ar(), "--exact-tokens", "4", "x"}).code, 2);
+  EXPECT_EQ(run_pent({"run", "-m", models().diffusion(), "--exact-tokens", "129", "x"}).code, 2);  // the context is 128
+}
+
+TEST(Fill, ATemplateIsARequestThatCanBePrintedAndReadBack) {
+  const std::string text = "the mouse [[2..6]] the sea [[n:choice:at night|by day]].";
+  const Outcome printed = run_pent({"fill", "--print-request", "--seed", "5", "--max-nfe", "40", text});
+  ASSERT_EQ(printed.code, 0) << printed.err;
+  EXPECT_EQ(parse_json(printed.out, "stdout")["budget"]["max_nfe"], 40);
+  const Outcome direct = run_pent({"fill", "-m", models().diffusion(), "--seed", "5", "--max-nfe", "40", text});
+  EXPECT_EQ(run_pent({"fill", "-m", models().diffusion(), "--request", "-"}, printed.out).out, direct.out);
+  EXPECT_EQ(run_pent({"fill", "--request", "-", "x [[1]]"}, printed.out).code, 2);
+  const Outcome bad = run_pent({"fill", "--request", "-"}, R"({"canvas":[{"hole":{"length":0}}]})");
+  EXPECT_EQ(bad.code, 2);
+  EXPECT_NE(bad.err.find("canvas[0].hole.length is 0 to 0 tokens"), std::string::npos) << bad.err;
 }
 
 TEST(Run, ATraceThatCannotBeWrittenIsAFailure) {
@@ -310,8 +343,31 @@ TEST(Fill, KeepsTheTextAroundTheHoles) {
 
 TEST(Fill, RefusesTemplatesAndModelsThatCannotBeFilled) {
   EXPECT_EQ(run_pent({"fill", "-m", models().diffusion(), "no hole"}).code, 2);
-  EXPECT_EQ(run_pent({"fill", "-m", models().diffusion(), "[[*]]"}).code, 1);
+  EXPECT_EQ(run_pent({"fill", "-m", models().diffusion()}).code, 2);
   EXPECT_NE(run_pent({"fill", "-m", models().ar(), "a [[3]] b"}).code, 0);
+}
+
+TEST(Edit, StrengthZeroIsTheTextAndADiffShowsTheChange) {
+  const TempDir directory;
+  const std::string file = (directory / "text").string(), text = "the mouse loved the sea\nand the house\n";
+  std::ofstream(file) << text;
+  EXPECT_EQ(run_pent({"edit", "-m", models().diffusion(), "--strength", "0", file}).out, text);
+  EXPECT_EQ(run_pent({"edit", "-m", models().diffusion(), "--strength", "0", "--diff", file}).out, "\n");
+  const Outcome redone = run_pent({"edit", "-m", models().diffusion(), "--redo", "4:9", "-"}, text);
+  ASSERT_EQ(redone.code, 0) << redone.err;
+  EXPECT_TRUE(redone.out.starts_with("the ") && redone.out.ends_with(" loved the sea\nand the house\n")) << redone.out;
+  const Outcome diff = run_pent({"edit", "-m", models().diffusion(), "--redo", "4:9", "--diff", file});
+  EXPECT_TRUE(diff.out.starts_with("--- before\n+++ after\n@@ -1,2 +1,2 @@\n-the mouse loved the sea\n+the "))
+      << diff.out;
+  const Json json = parse_json(run_pent({"edit", "-m", models().diffusion(), "--json", file}).out, "stdout");
+  EXPECT_GE(json["kept_fraction"], 0);
+  for (const std::string wrong : {"9:4", "0:400", "x", "3", "4:4", "-1:3"}) {
+    const Outcome refused = run_pent({"edit", "-m", models().diffusion(), "--redo=" + wrong, file});
+    EXPECT_EQ(refused.code, 2) << wrong;
+    EXPECT_NE(refused.err.find("--redo is '" + wrong + "'; expected START:END"), std::string::npos) << refused.err;
+  }
+  EXPECT_EQ(run_pent({"edit", "-m", models().diffusion(), "--strength", "1.1", file}).code, 2);
+  EXPECT_EQ(run_pent({"edit", "-m", models().diffusion(), "--instruction", "Be brief.", file}).code, 2);  // no template
 }
 
 }  // namespace

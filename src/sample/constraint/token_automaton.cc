@@ -25,14 +25,17 @@ struct TokenAutomaton::Builder {
 
   void build() {
     found.resize(static_cast<size_t>(made.automaton_.size()));
-    path.resize(made.trie_->max_depth() + 1);
+    path.resize(std::max(made.trie_->max_depth(), made.trie_of(0).max_depth()) + 1);
     made.state_of_.assign(static_cast<size_t>(made.automaton_.size()), -1);
-    state(made.automaton_.start());
+    if (made.opening_)
+      made.byte_state_.push_back(made.automaton_.start());  // a state that no token leads to
+    else
+      state(made.automaton_.start());
     for (size_t next = 0; next < made.byte_state_.size(); ++next) {
       made.edges_begin_.push_back(made.edges_.size());
       const int32_t from = made.byte_state_[next];
       made.accepting_.push_back(from < 0 || made.automaton_.accepts(from));
-      if (from >= 0) read_vocabulary(from);
+      if (from >= 0) read_vocabulary(from, made.trie_of(static_cast<int32_t>(next)));
       if (made.accepting_.back() && !made.end_tokens_.empty())
         made.edges_.push_back({end_state(), set(made.end_tokens_)});
     }
@@ -62,8 +65,8 @@ struct TokenAutomaton::Builder {
     return place->second;
   }
 
-  void read_vocabulary(int32_t from) {
-    const std::vector<TokenTrie::Node>& nodes = made.trie_->nodes();
+  void read_vocabulary(int32_t from, const TokenTrie& trie) {
+    const std::vector<TokenTrie::Node>& nodes = trie.nodes();
     path[0] = from;
     for (size_t at = 0; at < nodes.size(); ++work) {
       const TokenTrie::Node& node = nodes[at];
@@ -76,7 +79,7 @@ struct TokenAutomaton::Builder {
       if (node.tokens_begin < node.tokens_end) {
         std::vector<int32_t>& tokens = found[static_cast<size_t>(next)];
         if (tokens.empty()) targets.push_back(next);
-        for (uint32_t i = node.tokens_begin; i < node.tokens_end; ++i) tokens.push_back(made.trie_->tokens()[i]);
+        for (uint32_t i = node.tokens_begin; i < node.tokens_end; ++i) tokens.push_back(trie.tokens()[i]);
       }
       ++at;
     }
@@ -132,9 +135,11 @@ struct TokenAutomaton::Builder {
 };
 
 TokenAutomaton::TokenAutomaton(grammar::Automaton automaton, std::shared_ptr<const TokenTrie> trie, int vocab_size,
-                               std::vector<int32_t> end_tokens, std::string what)
+                               std::vector<int32_t> end_tokens, std::string what,
+                               std::shared_ptr<const TokenTrie> opening)
     : automaton_(std::move(automaton)),
       trie_(std::move(trie)),
+      opening_(std::move(opening)),
       vocab_size_(vocab_size),
       end_tokens_(std::move(end_tokens)),
       what_(std::move(what)) {
@@ -147,7 +152,7 @@ TokenAutomaton::TokenAutomaton(grammar::Automaton automaton, std::shared_ptr<con
 int32_t TokenAutomaton::next(int32_t state, int32_t token) const {
   if (std::binary_search(end_tokens_.begin(), end_tokens_.end(), token)) return accepts(state) ? end_state_ : -1;
   int32_t at = byte_state_[static_cast<size_t>(state)];
-  const std::string_view bytes = trie_->bytes(token);
+  const std::string_view bytes = trie_of(state).bytes(token);
   if (at < 0 || bytes.empty()) return -1;
   for (const char byte : bytes)
     if ((at = automaton_.next(at, static_cast<uint8_t>(byte))) == grammar::Automaton::kDead) return -1;

@@ -22,11 +22,11 @@ class TokenAutomaton {
     int32_t tokens = 0;  // index for tokens()
   };
 
-  // `end_tokens` may follow a text of the language, and one another, to the end; empty: the text fills its cells. `what` names the
+  // `opening`: the bytes of tokens where they begin the text, or null where those are the same. `end_tokens` may follow a text of the language, and one another, to the end; empty: the text fills its cells. `what` names the
   // language in errors. Throws kInvalidArgument where the vocabulary cannot spell any text of it, kResourceExhausted where
   // automaton and vocabulary are too large together.
   TokenAutomaton(grammar::Automaton automaton, std::shared_ptr<const TokenTrie> trie, int vocab_size,
-                 std::vector<int32_t> end_tokens, std::string what);
+                 std::vector<int32_t> end_tokens, std::string what, std::shared_ptr<const TokenTrie> opening = nullptr);
 
   // States that tokens lead to, from start() on. What no text of the language goes through is not among them.
   int32_t size() const { return static_cast<int32_t>(edges_begin_.size()) - 1; }
@@ -51,7 +51,9 @@ class TokenAutomaton {
   struct Builder;
 
   grammar::Automaton automaton_;
-  std::shared_ptr<const TokenTrie> trie_;
+  const TokenTrie& trie_of(int32_t state) const { return state == start() && opening_ ? *opening_ : *trie_; }
+
+  std::shared_ptr<const TokenTrie> trie_, opening_;
   int vocab_size_;
   std::vector<int32_t> end_tokens_;  // ascending
   std::string what_;

@@ -86,12 +86,14 @@ TEST(Fill, HolesAreOneBlockUnlessToldOtherwise) {
   EXPECT_EQ(fill(model, "a[[2]]b[[2]]", {.steps = 1}).generation.nfe, 1);
 }
 
-TEST(Fill, CancelledHolesSaySo) {
+TEST(Fill, AtADeadlineEveryHoleIsWritten) {
   Model model = fake_model(fake_diffusion_spec());
   const Filling filling = fill(model, "a[[2]]b[[2]]", {.block_length = 2, .max_nfe = 3});
   EXPECT_EQ(filling.holes[0].finish, "filled");
-  EXPECT_EQ(filling.holes[1].finish, "deadline");
-  EXPECT_EQ(filling.holes[1].tokens, 1);
+  EXPECT_EQ(filling.holes[1].finish, "filled");
+  EXPECT_EQ(filling.holes[1].tokens, 2);
+  EXPECT_EQ(filling.generation.nfe, 3);
+  EXPECT_EQ(filling.generation.hurried, 2);
   EXPECT_EQ(filling.generation.finish_reason, "deadline");
 }
 
@@ -142,7 +144,7 @@ TEST(Fill, RefusesConstraintsThatCannotHold) {
                "the hole '1' has a pattern, and --regex says what the whole is");
   EXPECT_ERROR(fill(model, "[[regex:a(]]", {}), kInvalidArgument, "the pattern of the hole '1': a group without its )");
   EXPECT_ERROR(fill(model, "[[regex:xyz]]", {}), kInvalidArgument, "the model's vocabulary cannot spell any text");
-  EXPECT_ERROR(fill(model, "[[n:regex:]]", {}), kInvalidArgument, "says nothing behind the colon");
+  EXPECT_ERROR(fill(model, "[[n:regex:]]", {}), kInvalidArgument, "says nothing behind its sign");
   EXPECT_ERROR(fill(model, "[[1]]", {.regex = "a", .grammar = "root ::= \"a\""}), kInvalidArgument,
                "--regex and --grammar were both given");
 }
@@ -154,6 +156,44 @@ TEST(Fill, IsDiffusionsAlone) {
   for (const char* mode : {"ar", "speculative"})
     EXPECT_ERROR(fill(model, "a[[2]]", {.mode = mode}), kInvalidArgument,
                  fmt::format("--mode {} writes from left to right and does not see the text behind a hole", mode));
+}
+
+// A vocabulary as SentencePiece makes them: "▁" before the first word of a text, and within it for a blank.
+Model sentence_piece_model(FakeDenoiser::Logits logits) {
+  Model model = fake_model(fake_diffusion_spec(), std::move(logits));
+  model.tokenizer = parse_tokenizer_json(
+      R"({"added_tokens": [{"id": 0, "content": "<eos>", "special": true}],
+          "normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "\u2581"},
+            {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}]},
+          "model": {"type": "BPE", "vocab": {"<eos>": 0, "\u2581": 1, "a": 2, "b": 3, "\u2581a": 4, "\u2581b": 5, "c": 6, "\u2581c": 7},
+                    "merges": ["\u2581 a", "\u2581 b", "\u2581 c"]},
+          "decoder": {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "},
+            {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}})",
+      "tokenizer.json");
+  return model;
+}
+
+TEST(Fill, PiecesOfATextAreTokenisedAsTheTextWouldBe) {
+  Model model = sentence_piece_model([](const std::vector<int32_t>& seen, int32_t) {
+    EXPECT_EQ(seen, (std::vector<int32_t>{4, 5, 15, 6}));  // "c" follows without a blank
+    std::vector<float> logits(16);
+    logits[7] = 5;
+    return logits;
+  });
+  EXPECT_EQ(fill(model, "a b[[1]]c", {}).generation.text, "a b cc");
+}
+
+TEST(Fill, AHoleThatOpensTheTextWritesNoBlankBeforeIt) {
+  Model model = sentence_piece_model([](const std::vector<int32_t>&, int32_t position) {
+    std::vector<float> logits(16);
+    logits[position == 0 ? 4 : 5] = 5;
+    return logits;
+  });
+  EXPECT_EQ(fill(model, "[[2]]c", {}).generation.text, "a bc");
+  EXPECT_EQ(fill(model, "[[regex:a b]]c", {}).generation.text, "a bc");
+  EXPECT_EQ(fill(model, "a[[1]]", {.regex = "a b"}).generation.text, "a b");
+  EXPECT_EQ(generate(model, {}, {.max_tokens = 2, .regex = "a b"}).text, "a b");
+  EXPECT_EQ(generate(model, {}, {.max_tokens = 2, .regex = "ab"}).text, "ab");
 }
 
 }  // namespace

@@ -189,7 +189,7 @@ Case any_case() {
   return made;
 }
 
-TEST(ConstraintProperty, A8_WhateverDecodesItIsATextOfTheLanguage) {
+TEST(ConstraintProperty, A08_WhateverDecodesItIsATextOfTheLanguage) {
   check([] {
     Case made;
     try {

@@ -119,6 +119,35 @@ TEST(Preset, ValuesOutOfRangeAreNamed) {
   EXPECT_EQ(refusal({.stop = {""}}, diffusion), "--stop is empty; expected a text to stop at");
 }
 
+TEST(Preset, EveryNumberOutOfItsRangeIsRefusedInOneLineThatNamesIt) {
+  constexpr int kTooMany = (1 << 24) + 1;
+  const std::pair<const char*, std::vector<GenerationOptions>> wrong[] = {
+      {"--max-tokens", {{.max_tokens = 0}, {.max_tokens = -1}, {.max_tokens = kTooMany}}},
+      {"--length", {{.length = "0"}, {.length = "9..8"}, {.length = "16777217"}, {.length = "-4"}, {.length = "x"}}},
+      {"--block-length", {{.block_length = 0}, {.block_length = kTooMany}}},
+      {"--steps", {{.steps = 0}, {.steps = kTooMany}}},
+      {"--steps-per-block", {{.steps_per_block = 0}, {.steps_per_block = kTooMany}}},
+      {"--threshold", {{.threshold = -0.1}, {.threshold = 1.1}, {.threshold = NAN}}},
+      {"--order-temperature", {{.order_temperature = -1}, {.order_temperature = 101}}},
+      {"--cfg-scale", {{.cfg_scale = -1}, {.cfg_scale = 101}, {.cfg_scale = NAN}}},
+      {"--temperature", {{.temperature = -1}, {.temperature = 101}, {.temperature = INFINITY}}},
+      {"--top-p", {{.top_p = 0}, {.top_p = 1.1}, {.top_p = NAN}}},
+      {"--min-p", {{.min_p = -0.1}, {.min_p = 1.1}}},
+      {"--top-k", {{.top_k = -1}, {.top_k = kTooMany}}},
+      {"--repetition-penalty", {{.repetition_penalty = 0}, {.repetition_penalty = 11}}},
+      {"--repetition-window", {{.repetition_window = 0}}},
+      {"--max-nfe", {{.max_nfe = 0}, {.max_nfe = -3}}},
+      {"--deadline-ms", {{.deadline_ms = -1}, {.deadline_ms = NAN}, {.deadline_ms = 1e13}}},
+      {"--best-of", {{.best_of = 0}, {.best_of = 1025}}},
+      {"--seed", {{.seed = (uint64_t{1} << 53) + 1}}}};
+  for (const auto& [option, values] : wrong)
+    for (const GenerationOptions& options : values) {
+      const std::string why = refusal(options, fake_diffusion_spec());
+      EXPECT_TRUE(why.starts_with(std::string(option) + " is ")) << option << ": " << why;
+      EXPECT_EQ(why.find('\n'), std::string::npos);
+    }
+}
+
 TEST(Preset, EveryNewOptionOutOfRangeIsRefusedInOneLine) {
   const ModelSpec diffusion = fake_diffusion_spec();
   EXPECT_EQ(refusal({.select = "threshold:1.1"}, diffusion),

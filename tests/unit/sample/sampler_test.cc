@@ -298,7 +298,10 @@ TEST(Decode, ForwardBudgetAndDeadlineEndIt) {
   EXPECT_EQ(run_diffusion(model, {}, {.max_tokens = 3, .max_nfe = 2}).outcome.finish_reason, "deadline");
   EXPECT_EQ(model.forwards, 2);
   EXPECT_EQ(run_diffusion(model, {}, {.max_tokens = 3, .max_nfe = 3}).outcome.finish_reason, "length");
-  EXPECT_EQ(run_diffusion(model, {}, {.max_tokens = 3, .deadline_ms = 0}).outcome.finish_reason, "deadline");
+  const Painted late = run_diffusion(model, {}, {.max_tokens = 3, .deadline_ms = 0});
+  EXPECT_EQ(late.outcome.finish_reason, "deadline");
+  EXPECT_EQ(late.outcome.nfe, 1);
+  EXPECT_EQ(late.outcome.hurried, 3);
 }
 
 TEST(Decode, StopTextIsLookedForAfterEveryStep) {

@@ -1,0 +1,315 @@
+// One table of options for reading and writing; the canvas by hand.
+#include "engine/request_json.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/error.h"
+
+namespace pent {
+namespace {
+
+// The options by their keys: those of every generation, of its budget, and of diffusion models.
+template <typename Visit>
+void for_each_plain(const Visit& visit) {
+  visit("preset", &GenerationOptions::preset);
+  visit("mode", &GenerationOptions::mode);
+  visit("max_tokens", &GenerationOptions::max_tokens);
+  visit("temperature", &GenerationOptions::temperature);
+  visit("top_p", &GenerationOptions::top_p);
+  visit("top_k", &GenerationOptions::top_k);
+  visit("min_p", &GenerationOptions::min_p);
+  visit("repetition_penalty", &GenerationOptions::repetition_penalty);
+  visit("repetition_window", &GenerationOptions::repetition_window);
+  visit("logit_bias", &GenerationOptions::logit_bias);
+  visit("seed", &GenerationOptions::seed);
+  visit("best_of", &GenerationOptions::best_of);
+  visit("stop", &GenerationOptions::stop);
+  visit("regex", &GenerationOptions::regex);
+  visit("json_schema", &GenerationOptions::json_schema);
+  visit("grammar", &GenerationOptions::grammar);
+}
+
+template <typename Visit>
+void for_each_of_budget(const Visit& visit) {
+  visit("max_nfe", &GenerationOptions::max_nfe);
+  visit("deadline_ms", &GenerationOptions::deadline_ms);
+}
+
+template <typename Visit>
+void for_each_of_diffusion(const Visit& visit) {
+  visit("length", &GenerationOptions::length);
+  visit("trim_tail", &GenerationOptions::trim_tail);
+  visit("block_length", &GenerationOptions::block_length);
+  visit("steps", &GenerationOptions::steps);
+  visit("steps_per_block", &GenerationOptions::steps_per_block);
+  visit("threshold", &GenerationOptions::threshold);
+  visit("select", &GenerationOptions::select);
+  visit("remask", &GenerationOptions::remask);
+  visit("order_temperature", &GenerationOptions::order_temperature);
+  visit("cfg_scale", &GenerationOptions::cfg_scale);
+  visit("final_temperature", &GenerationOptions::final_temperature);
+  visit("settle", &GenerationOptions::settle);
+  visit("score", &GenerationOptions::score);
+  visit("score_of", &GenerationOptions::score_of);
+  visit("cache", &GenerationOptions::cache);
+}
+
+// A value and where it stands.
+struct Place {
+  const Json& json;
+  std::string path;  // "canvas[2].hole"
+  const std::string& where;
+
+  template <typename... Args>
+  [[noreturn]] void refuse(fmt::format_string<Args...> format, Args&&... args) const {
+    throw error(ErrorKind::kInvalidArgument, "{}: {} {}", where, path.empty() ? "the request" : path,
+                fmt::format(format, std::forward<Args>(args)...));
+  }
+  [[noreturn]] void expected(std::string_view what) const {
+    refuse("is {}; expected {}", printable(to_json_line(json)), what);
+  }
+  Place at(const std::string& key) const { return {json.at(key), path.empty() ? key : path + "." + key, where}; }
+  Place at(size_t index) const { return {json[index], fmt::format("{}[{}]", path, index), where}; }
+  bool has(const char* key) const { return json.contains(key) && !json.at(key).is_null(); }
+
+  const Place& object() const {
+    if (!json.is_object()) expected("an object");
+    return *this;
+  }
+  const Place& array() const {
+    if (!json.is_array()) expected("an array");
+    return *this;
+  }
+  void only(const std::vector<std::string>& keys) const {
+    for (const auto& [key, value] : object().json.items()) {
+      if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
+      std::string known;
+      for (const std::string& each : keys) known += (known.empty() ? "" : ", ") + each;
+      refuse("has a key '{}'; known are {}", printable(key, 40), known);
+    }
+  }
+};
+
+void read(const Place& place, std::string& value) {
+  if (!place.json.is_string()) place.expected("a text");
+  value = place.json.get<std::string>();
+}
+void read(const Place& place, bool& value) {
+  if (!place.json.is_boolean()) place.expected("true or false");
+  value = place.json.get<bool>();
+}
+void read(const Place& place, double& value) {
+  if (place.json == "Infinity") {  // JSON has no number for it
+    value = std::numeric_limits<double>::infinity();
+    return;
+  }
+  if (!place.json.is_number()) place.expected("a number");
+  value = place.json.get<double>();
+}
+template <typename Int>
+  requires std::is_integral_v<Int>
+void read(const Place& place, Int& value) {
+  const bool whole = place.json.is_number_integer() || place.json.is_number_unsigned();
+  const double low = std::is_signed_v<Int> ? -0x1p31 : 0, high = std::is_signed_v<Int> ? 0x1p31 - 1 : 0x1p53;
+  if (!whole || !(place.json.get<double>() >= low && place.json.get<double>() <= high))
+    place.expected(std::is_signed_v<Int> ? "a whole number" : "a whole number from 0 to 2^53");
+  value = place.json.get<Int>();
+}
+void read(const Place& place, std::vector<std::string>& values) {
+  for (size_t i = 0; i < place.array().json.size(); ++i) read(place.at(i), values.emplace_back());
+}
+template <typename T>
+void read(const Place& place, std::optional<T>& value) {
+  read(place, value.emplace());
+}
+
+// A JSON Schema may be written as it is, not as text in quotes; a length as a number.
+std::string text_or_json(const Place& place) {
+  return place.json.is_string() ? place.json.get<std::string>() : to_json_line(place.json);
+}
+
+template <typename T>
+void read_option(const Place& place, const char* key, T& value) {
+  if (!place.has(key)) return;
+  const Place own = place.at(key);
+  if constexpr (std::is_same_v<T, std::optional<std::string>>) {
+    const std::string_view name = key;
+    if ((name == "json_schema" && !own.json.is_string()) || (name == "length" && own.json.is_number_integer())) {
+      value = text_or_json(own);
+      return;
+    }
+  }
+  read(own, value);
+}
+
+Constraint parse_constraint(const Place& place) {
+  const std::vector<std::string> kinds = {"regex", "choice", "chars", "grammar", "json_schema"};
+  place.only(kinds);
+  if (place.json.size() != 1)
+    place.refuse("has {} of regex, choice, chars, grammar and json_schema; expected one", place.json.size());
+  const Place value = place.at(place.json.items().begin().key());
+  Constraint constraint;
+  if (place.has("choice")) {
+    constraint.kind = Constraint::Kind::kChoice;
+    read(value, constraint.choices);
+    if (constraint.choices.empty()) value.refuse("has no text to choose from");
+    return constraint;
+  }
+  if (place.has("json_schema")) {
+    constraint.kind = Constraint::Kind::kJsonSchema;
+    constraint.text = text_or_json(value);
+    return constraint;
+  }
+  read(value, constraint.text);
+  if (constraint.text.empty()) value.refuse("is empty");
+  if (place.has("grammar")) constraint.kind = Constraint::Kind::kGrammar;
+  if (place.has("chars")) constraint.text = "[" + escaped_for_regex(constraint.text) + "]*";
+  return constraint;
+}
+
+void parse_length(const Place& place, Hole& hole) {
+  if (place.json == "auto") {
+    hole.min_tokens = 1, hole.max_tokens = kFreeHoleTokens;
+  } else if (place.json.is_object()) {
+    place.only({"min", "max"});
+    hole.min_tokens = 1, hole.max_tokens = kFreeHoleTokens;
+    if (place.has("min")) read(place.at("min"), hole.min_tokens);
+    if (place.has("max")) read(place.at("max"), hole.max_tokens);
+  } else if (place.json.is_number_integer()) {
+    read(place, hole.min_tokens);
+    hole.max_tokens = hole.min_tokens;
+  } else {
+    place.expected("a number of tokens, {\"min\": …, \"max\": …} or \"auto\"");
+  }
+  if (!(1 <= hole.min_tokens && hole.min_tokens <= hole.max_tokens && hole.max_tokens <= kMaxHoleTokens))
+    place.refuse("is {} to {} tokens; expected 1 <= min <= max <= {}", hole.min_tokens, hole.max_tokens,
+                 kMaxHoleTokens);
+}
+
+Hole parse_hole(const Place& place) {
+  place.only({"id", "length", "constraint", "init", "strength", "priority"});
+  Hole hole;
+  if (place.has("id")) read(place.at("id"), hole.name);
+  if (place.has("constraint")) hole.constraint = parse_constraint(place.at("constraint").object());
+  if (place.has("length")) parse_length(place.at("length"), hole);
+  if (hole.constraint && place.has("length") && place.at("length").json.is_number()) hole.min_tokens = 1;  // at most
+  if (place.has("init")) read(place.at("init"), hole.draft);
+  if (place.has("strength")) read(place.at("strength"), hole.strength);
+  if (place.has("priority")) read(place.at("priority"), hole.priority);
+  return hole;
+}
+
+Segment parse_segment(const Place& place) {
+  place.only({"text", "hole"});
+  if (place.json.size() != 1) place.refuse("is neither {{\"text\": …}} nor {{\"hole\": …}}");
+  Segment segment;
+  if (place.has("hole"))
+    segment.hole = parse_hole(place.at("hole"));
+  else
+    read(place.at("text"), segment.text);
+  return segment;
+}
+
+std::vector<ChatMessage> parse_messages(const Place& place) {
+  std::vector<ChatMessage> messages;
+  for (size_t i = 0; i < place.array().json.size(); ++i) {
+    const Place each = place.at(i);
+    each.only({"role", "content"});
+    for (const char* key : {"role", "content"})
+      if (!each.has(key)) each.refuse("has no {}", key);
+    read(each.at("role"), messages.emplace_back().role);
+    read(each.at("content"), messages.back().content);
+  }
+  if (messages.empty()) place.refuse("is empty");
+  return messages;
+}
+
+template <typename T>
+const T& value_of(const T& value) {
+  return value;
+}
+template <typename T>
+const T& value_of(const std::optional<T>& value) {
+  return *value;
+}
+
+Json number(double value) { return std::isinf(value) && value > 0 ? Json("Infinity") : Json(value); }
+
+Json hole_to_json(const Hole& hole) {
+  Json json = {{"id", hole.name}};
+  if (hole.max_tokens > 0) json["length"] = {{"min", hole.min_tokens}, {"max", hole.max_tokens}};
+  if (hole.constraint) {
+    using Kind = Constraint::Kind;
+    const Constraint& own = *hole.constraint;
+    json["constraint"] = own.kind == Kind::kChoice    ? Json{{"choice", own.choices}}
+                         : own.kind == Kind::kGrammar ? Json{{"grammar", own.text}}
+                         : own.kind == Kind::kRegex   ? Json{{"regex", own.text}}
+                                                      : Json{{"json_schema", own.text}};
+  }
+  if (!hole.draft.empty()) json["init"] = hole.draft;
+  if (hole.strength) json["strength"] = *hole.strength;
+  if (hole.priority != 0) json["priority"] = number(hole.priority);
+  return json;
+}
+
+}  // namespace
+
+Request parse_request(std::string_view text, const std::string& where) {
+  const Json json = parse_json(text, where);
+  const Place place{json, "", where};
+  Request request;
+  const auto read_section = [&](const Place& section, auto for_each, std::vector<std::string> keys) {
+    for_each([&](const char* key, auto) { keys.emplace_back(key); });
+    section.only(keys);
+    for_each([&](const char* key, auto member) { read_option(section, key, request.options.*member); });
+  };
+  read_section(place, [](const auto& visit) { for_each_plain(visit); },
+               {"messages", "prompt", "canvas", "budget", "diffusion", "choice_logprobs"});
+  if (place.has("budget")) read_section(place.at("budget"), [](const auto& visit) { for_each_of_budget(visit); }, {});
+  if (place.has("diffusion"))
+    read_section(place.at("diffusion"), [](const auto& visit) { for_each_of_diffusion(visit); }, {});
+  if (place.has("choice_logprobs")) read(place.at("choice_logprobs"), request.choice_logprobs);
+  if (place.has("messages") && place.has("prompt"))
+    place.refuse("has messages and a prompt; keep one, or put the text into the canvas");
+  if (place.has("messages")) request.messages = parse_messages(place.at("messages"));
+  if (place.has("prompt")) read(place.at("prompt"), request.prompt);
+  if (!place.has("canvas")) return request;
+  const Place canvas = place.at("canvas");
+  for (size_t i = 0; i < canvas.array().json.size(); ++i) request.canvas.push_back(parse_segment(canvas.at(i)));
+  try {
+    check_canvas(request.canvas);
+  } catch (const Error& problem) {
+    canvas.refuse("makes no sense: {}", problem.what());
+  }
+  return request;
+}
+
+Json to_json(const Request& request) {
+  Json json = Json::object();
+  if (!request.messages.empty()) {
+    json["messages"] = Json::array();
+    for (const auto& [role, content] : request.messages)
+      json["messages"].push_back({{"role", role}, {"content", content}});
+  }
+  if (!request.prompt.empty()) json["prompt"] = request.prompt;
+  for (const Segment& segment : request.canvas)
+    json["canvas"].push_back(segment.hole ? Json{{"hole", hole_to_json(*segment.hole)}} : Json{{"text", segment.text}});
+  if (request.choice_logprobs) json["choice_logprobs"] = true;
+  const GenerationOptions usual;
+  const auto write_into = [&](Json& into) {
+    return [&](const char* key, auto member) {
+      if (request.options.*member != usual.*member) into[key] = value_of(request.options.*member);
+    };
+  };
+  Json budget = Json::object(), diffusion = Json::object();
+  for_each_plain(write_into(json));
+  for_each_of_budget(write_into(budget));
+  for_each_of_diffusion(write_into(diffusion));
+  if (!budget.empty()) json["budget"] = std::move(budget);
+  if (!diffusion.empty()) json["diffusion"] = std::move(diffusion);
+  return json;
+}
+
+}  // namespace pent
