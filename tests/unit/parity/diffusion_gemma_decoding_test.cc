@@ -154,7 +154,7 @@ TEST_F(DiffusionGemmaModel, AnAnswerIsTheSameAloneAndInABatch) {
     EXPECT_EQ(batch[i].token_ids, one.token_ids);
     EXPECT_EQ(batch[i].nfe, one.nfe);
     EXPECT_EQ(one.preset, "diffusion-gemma");
-    EXPECT_EQ(one.mode, "diffusion");
+    EXPECT_EQ(one.mode, Mode::kDiffusion);
     EXPECT_EQ(one.written.size(), one.token_ids.size());
     EXPECT_LE(one.canvas_cells, 13);
   }

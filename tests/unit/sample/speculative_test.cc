@@ -297,7 +297,7 @@ TEST(Modes, AModelWritesInThoseItsMasksAllow) {
   EXPECT_EQ(modes_of(shifted_spec(16)), (Modes{Mode::kDiffusion, Mode::kAr, Mode::kSpeculative}));
   ModelSpec canvas = fake_ar_spec();
   canvas.canvas_length = 256;
-  EXPECT_EQ(modes_of(canvas), Modes{Mode::kAr});
+  EXPECT_EQ(modes_of(canvas), Modes{Mode::kDiffusion});
   EXPECT_EQ(draft_token(shifted_spec(16)), 15);
   EXPECT_EQ(draft_token(fake_ar_spec()), 0) << "its end token";
 }
