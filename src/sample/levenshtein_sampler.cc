@@ -38,25 +38,22 @@ class LevenshteinSampler : public CanvasSampler {
 
   void plan(int32_t sequence, int32_t step, PassPlan& plan, HeadRequest& request) const override {
     const std::vector<int32_t> asked = block_cells();
-    if (params_.attention_block > 0) {
-      const std::vector<int32_t> tokens = canvas_.tokens();
-      const int32_t end = std::min(attention_begin() + params_.attention_block, canvas_.size());
-      std::vector<int32_t> cells(static_cast<size_t>(end - kept_));
-      std::iota(cells.begin(), cells.end(), kept_);
-      const auto first_row = static_cast<uint32_t>(plan.rows.size());
-      plan.add_block_causal(sequence, std::span(tokens).subspan(static_cast<size_t>(kept_), cells.size()),
-                            params_.attention_block, kept_);
-      ask(step, first_row, cells, asked, plan, request);
-    } else {
-      plan_cells(sequence, step, cells_to_compute(params_.cache, canvas_, blocks_[block_], passes_ == 0, step), asked,
-                 plan, request);
-    }
+    plan_rows(sequence, step, passes_ == 0, asked, plan, request);
     for (size_t i = 0; i < asked.size(); ++i)
       request.allowed.push_back(is_last_pass() ? params_.editing.others : nullptr);
     size_t tried = 0;
     for (const auto& tokens : tried_) tried = std::max(tried, tokens.size());
     request.top = std::max(request.top, static_cast<int>(tried) + 1);
-    request_score(params_.score, params_.score_of, request);
+  }
+
+  // Any forward but the very last may bring in masks.
+  bool leaves_undecided() const override { return block_ + 1 < blocks_.size() || !is_last_pass(); }
+
+  // Nothing moves any more.
+  void plan_last(int32_t sequence, int32_t step, PassPlan& plan, HeadRequest& request) const override {
+    const std::vector<int32_t> asked = last_asked_cells();
+    plan_rows(sequence, step, /*refresh=*/true, asked, plan, request);
+    request.allowed.insert(request.allowed.end(), asked.size(), params_.editing.others);
   }
 
   std::vector<CellChange> apply(std::span<const RowStats> rows, int32_t step) override {
@@ -82,6 +79,30 @@ class LevenshteinSampler : public CanvasSampler {
   }
 
  private:
+  // Block after block, the block begun is the last one; with full attention all masks are asked.
+  std::vector<int32_t> last_asked_cells() const override {
+    return masked_cells(params_.attention_block > 0 ? end() : canvas_.size());
+  }
+
+  // What answers `asked`; refresh: a cache of full attention computes every cell.
+  void plan_rows(int32_t sequence, int32_t step, bool refresh, std::span<const int32_t> asked, PassPlan& plan,
+                 HeadRequest& request) const {
+    if (params_.attention_block > 0) {
+      const std::vector<int32_t> tokens = canvas_.tokens();
+      const int32_t last = std::min(attention_begin() + params_.attention_block, canvas_.size());
+      std::vector<int32_t> cells(static_cast<size_t>(last - kept_));
+      std::iota(cells.begin(), cells.end(), kept_);
+      const auto first_row = static_cast<uint32_t>(plan.rows.size());
+      plan.add_block_causal(sequence, std::span(tokens).subspan(static_cast<size_t>(kept_), cells.size()),
+                            params_.attention_block, kept_);
+      ask(step, first_row, cells, asked, plan, request);
+    } else {
+      plan_cells(sequence, step, cells_to_compute(params_.cache, canvas_, blocks_[block_], refresh, step), asked, plan,
+                 request);
+    }
+    request_score(params_.score, params_.score_of, request);
+  }
+
   int32_t begin() const { return blocks_[block_].begin; }
   int32_t end() const { return blocks_[block_].end; }
   int32_t cell_at(size_t i) const { return begin() + static_cast<int32_t>(i); }

@@ -50,6 +50,21 @@ FakeDenoiser::Logits writes(std::function<int32_t(const Ids& canvas, int32_t pos
   };
 }
 
+TEST(Levenshtein, AtTheLastForwardOfTheBudgetNothingMoves) {
+  FakeDenoiser denoiser(fake_editing_spec(), [](const Ids&, int32_t position) {
+    std::vector<float> logits(16);
+    logits[position % 2 == 0 ? kDelete : kInsert] = 12;
+    logits[static_cast<size_t>(position)] = 6;
+    return logits;
+  });
+  for (const int nfe : {1, 2}) {
+    const Decoded decoded = run(denoiser, {.preset = "llada2.2", .max_tokens = 6, .max_nfe = nfe});
+    EXPECT_EQ(decoded.outcome.finish_reason, "deadline");
+    EXPECT_EQ(decoded.outcome.nfe, nfe);
+    EXPECT_EQ(decoded.tokens, (Ids{2, 3, 4, 5, 6, 7}));
+  }
+}
+
 TEST(Levenshtein, ADeletedCellGoesAndAMaskFillsTheEnd) {
   // 5 6 7 8 first; then the 6 is deleted wherever it stands, and what comes in at the end is a 9.
   FakeDenoiser denoiser(fake_editing_spec(), writes([](const Ids& canvas, int32_t position) {
