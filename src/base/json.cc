@@ -171,4 +171,12 @@ std::string to_json_line(const Json& value) {
   return value.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
 }
 
+std::string to_json_file(const Json& value, const std::string& where) {
+  try {
+    return value.dump(2) + "\n";
+  } catch (const Json::type_error&) {  // the only one that dump has
+    throw error(ErrorKind::kCorrupt, "{}: has text that is not UTF-8, which JSON cannot hold", where);
+  }
+}
+
 }  // namespace pent

@@ -30,4 +30,8 @@ std::string get_required_string(const Json& object, const char* key, const std::
 // One line, invalid UTF-8 replaced by U+FFFD (never throws on text a model wrote).
 std::string to_json_line(const Json& value);
 
+// A file's text, indented by two, with a newline at its end. Throws kCorrupt "WHERE: …" for strings that are not UTF-8, such as
+// tokens that came from another format.
+std::string to_json_file(const Json& value, const std::string& where);
+
 }  // namespace pent

@@ -193,7 +193,7 @@ ModelFiles open_model_files(const std::map<std::string, std::span<const std::byt
 
 void write_model_descriptions(const ModelFiles& files, const std::filesystem::path& directory) {
   const auto write_json = [&](const char* name, const Json& json) {
-    if (!json.is_null()) write_file_atomically(directory / name, json.dump(2) + "\n");
+    if (!json.is_null()) write_file_atomically(directory / name, to_json_file(json, files.where));
   };
   if (!files.tokenizer_json.empty()) write_file_atomically(directory / "tokenizer.json", files.tokenizer_json);
   write_json("tokenizer_config.json", files.tokenizer_config);

@@ -219,7 +219,7 @@ std::string tokenizer_json_of_gguf(const GgufFile& file) {
                {"pre_tokenizer", nullptr},
                {"post_processor", post_processor(*tokenizer)}};
   describe->second(vocabulary, json);
-  return json.dump(2) + "\n";
+  return to_json_file(json, file.describe());
 }
 
 }  // namespace pent

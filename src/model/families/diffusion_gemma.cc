@@ -32,8 +32,8 @@ std::vector<int> full_layers(const ConfigReader& config, int n_layers) {
     if (listed) {
       const Json& type = config.config().at("layer_types")[static_cast<size_t>(layer)];
       if (type != kSliding && type != kFull)
-        refuse(config, fmt::format("'layer_types' has {}; \"{}\" and \"{}\" are supported", printable(type.dump()),
-                                   kSliding, kFull));
+        refuse(config, fmt::format("'layer_types' has {}; \"{}\" and \"{}\" are supported",
+                                   printable(to_json_line(type)), kSliding, kFull));
       full = type == kFull;
     }
     if (full || layer == n_layers - 1) layers.push_back(layer);

@@ -81,7 +81,7 @@ void refuse_sliding_windows(const ConfigReader& config) {
   for (const Json& type : config.config().at("layer_types"))
     if (type != "full_attention")
       throw error(ErrorKind::kUnsupported, "{}: 'layer_types' has {}; only \"full_attention\" is supported",
-                  config.where(), printable(type.dump()));
+                  config.where(), printable(to_json_line(type)));
 }
 
 }  // namespace

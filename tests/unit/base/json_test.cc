@@ -91,6 +91,9 @@ TEST(Json, TypedLookUpsNameFileAndKey) {
 
 TEST(Json, OutputSurvivesTextThatIsNotUtf8) {
   EXPECT_EQ(to_json_line(Json{{"text", "a\xffz"}}), "{\"text\":\"a\xEF\xBF\xBDz\"}");
+  EXPECT_EQ(to_json_file(Json{{"text", "a"}}, "x"), "{\n  \"text\": \"a\"\n}\n");
+  EXPECT_ERROR(to_json_file(Json{{"text", "a\xffz"}}, "model.gguf"), kCorrupt,
+               "model.gguf: has text that is not UTF-8, which JSON cannot hold");
 }
 
 }  // namespace

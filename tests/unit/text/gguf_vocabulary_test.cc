@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "test_tokenizers.h"
 #include "text/bpe.h"
@@ -135,6 +136,17 @@ TEST_F(GgufVocabularies, WordPiecesGoIntoGgufAndBack) {
   EXPECT_NE(vocabulary_of(json).note.find("will not put around"), std::string::npos);
   json["normalizer"]["clean_text"] = false;
   EXPECT_NE(refusal_note(json).find("ids only"), std::string::npos);
+}
+
+TEST_F(GgufVocabularies, TokensThatAreNotUtf8StayInGguf) {
+  GgufPairs pairs = vocabulary_of(sentence_piece()).pairs;
+  for (auto& [key, value] : pairs)
+    if (key == "tokenizer.ggml.tokens") std::get<std::vector<std::string>>(value).back() = "\xA2";
+  const auto file = written(pairs);
+  EXPECT_NO_THROW(make_tokenizer_from_gguf(*file));
+  for (auto& [key, value] : pairs)
+    if (key == "tokenizer.ggml.token_type") std::get<std::vector<int32_t>>(value).back() = 1;
+  EXPECT_ERROR(tokenizer_json_of_gguf(*written(pairs)), kCorrupt, "has text that is not UTF-8, which JSON cannot hold");
 }
 
 TEST_F(GgufVocabularies, ByteLevelBpeGoesIntoGgufAndBack) { expect_round_trip(base_tokenizer_json(), "gpt2"); }
