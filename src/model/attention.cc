@@ -9,8 +9,6 @@
 namespace pent {
 namespace {
 
-constexpr int64_t kTileRows = 8;
-
 std::span<const SlotRange> ranges_of(const PassPlan& plan, int64_t row) {
   return {plan.ranges.data() + plan.rows[row].ranges_begin, plan.rows[row].ranges_count};
 }
@@ -58,8 +56,14 @@ int64_t visible_slots(std::span<const SlotRange> ranges) {
 
 }  // namespace
 
+int64_t attention_tile_rows(int64_t rows, int n_kv_heads, int threads) {
+  int64_t tile_rows = 8;
+  while (tile_rows > 4 && (rows + tile_rows - 1) / tile_rows * n_kv_heads < int64_t{2} * threads) tile_rows /= 2;
+  return tile_rows;
+}
+
 std::vector<AttentionTile> make_attention_tiles(const PassPlan& plan, const std::vector<KvCache*>& caches,
-                                                const std::vector<uint32_t>* only) {
+                                                int64_t tile_rows, const std::vector<uint32_t>* only) {
   std::vector<AttentionTile> tiles;
   for (size_t i = 0; i < plan.sequences.size(); ++i) {
     int64_t row = plan.sequences[i].row_begin, end = plan.sequences[i].row_end;
@@ -70,7 +74,7 @@ std::vector<AttentionTile> make_attention_tiles(const PassPlan& plan, const std:
     };
     for (skip_to_needed(); row < end; skip_to_needed()) {
       int64_t tile_end = row + 1;
-      while (tile_end < end && tile_end - row < kTileRows &&
+      while (tile_end < end && tile_end - row < tile_rows &&
              same_but_for_the_end(ranges_of(plan, row), ranges_of(plan, tile_end))) {
         ++tile_end;
       }
@@ -95,9 +99,13 @@ void attend(const kernels::KernelSet& kernels, const AttentionInput& input, cons
   }
   scratch.scores.resize(std::max<size_t>(scratch.scores.size(), pairs * longest));
   scratch.sums.assign(pairs * padded, 0.0f);
-  std::vector<const float*> queries(pairs), weights(pairs);
-  std::vector<float*> scores(pairs), sums(pairs);
-  std::vector<float> totals(pairs);
+  const auto resized = [](auto& pointers, int64_t count) -> auto& {
+    pointers.resize(static_cast<size_t>(count));
+    return pointers;
+  };
+  auto &queries = resized(scratch.query_of, pairs), &weights = resized(scratch.weight_of, pairs);
+  auto &scores = resized(scratch.score_of, pairs), &sums = resized(scratch.sum_of, pairs);
+  std::vector<float>& totals = resized(scratch.totals, pairs);
   for (int64_t pair = 0; pair < pairs; ++pair) {
     const int64_t row = tile.row_begin + pair / group, head = kv_head * group + pair % group;
     queries[pair] = input.queries + row * input.query_stride + head * head_dim;
@@ -108,7 +116,8 @@ void attend(const kernels::KernelSet& kernels, const AttentionInput& input, cons
   const KvCache& cache = *tile.cache;
   const bool narrow = cache.format() == KvCache::Format::kBf16;
   const int64_t even_head_dim = (head_dim + 1) / 2 * 2;
-  std::vector<const uint16_t*> narrow_queries(narrow ? pairs : 0), narrow_weights(narrow ? pairs : 0);
+  auto& narrow_queries = resized(scratch.narrow_query_of, narrow ? pairs : 0);
+  auto& narrow_weights = resized(scratch.narrow_weight_of, narrow ? pairs : 0);
   if (narrow) {
     scratch.queries.assign(pairs * even_head_dim, 0);
     scratch.weights.resize(std::max<size_t>(scratch.weights.size(), pairs * longest));

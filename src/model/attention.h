@@ -23,12 +23,20 @@ struct AttentionScratch {
   std::vector<float> scores;               // [pairs, slots seen by the row that sees most]
   std::vector<float> sums;                 // [pairs, padded head_dim]
   std::vector<uint16_t> queries, weights;  // in bfloat16: [pairs, head_dim to even], like scores
+  // Where each pair's are.
+  std::vector<const float*> query_of, weight_of;
+  std::vector<const uint16_t*> narrow_query_of, narrow_weight_of;
+  std::vector<float*> score_of, sum_of;
+  std::vector<float> totals;
 };
 
-// Cuts the plan's rows into tiles, all of them or what is needed to cover the rows `only` (ascending). caches[i] belongs to
-// plan.sequences[i].
+// How many rows share a tile: eight, or four where `threads` could not share the work of a pass of `rows` evenly otherwise.
+int64_t attention_tile_rows(int64_t rows, int n_kv_heads, int threads);
+
+// Cuts the plan's rows into tiles of up to `tile_rows`, all of them or what is needed to cover the rows `only` (ascending).
+// caches[i] belongs to plan.sequences[i].
 std::vector<AttentionTile> make_attention_tiles(const PassPlan& plan, const std::vector<KvCache*>& caches,
-                                                const std::vector<uint32_t>* only = nullptr);
+                                                int64_t tile_rows, const std::vector<uint32_t>* only = nullptr);
 
 // queries [rows, query_stride]: head h of a row at h * head_dim. out [rows, n_heads * head_dim].
 struct AttentionInput {

@@ -9,7 +9,7 @@ namespace {
 void add_to_rows(const Machine& machine, const std::vector<float>& bias, int64_t rows, float* out) {
   if (bias.empty()) return;
   const auto width = static_cast<int64_t>(bias.size());
-  machine.pool.parallel_for(rows, 16, [&](int64_t begin, int64_t end, int) {
+  machine.for_rows(rows, [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin; row < end; ++row)
       for (int64_t i = 0; i < width; ++i) out[row * width + i] += bias[static_cast<size_t>(i)];
   });
@@ -21,7 +21,7 @@ void add_gelu_ffn(const Machine& machine, const BlockWeights& weights, int64_t f
   grow(scratch.gate_up, rows * ffn);
   machine.matmul(weights.gate_up, scratch.normed, rows, scratch.gate_up.data());
   scratch.gated.resize(rows, ffn, !machine.precise);
-  machine.pool.parallel_for(rows, 8, [&](int64_t begin, int64_t end, int) {
+  machine.for_rows(rows, [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin; row < end; ++row) {
       float* up = scratch.gate_up.data() + row * ffn;
       for (int64_t i = 0; i < ffn; ++i) up[i] += weights.up_bias[static_cast<size_t>(i)];
@@ -38,7 +38,7 @@ void finish_block(const Machine& machine, const BlockWeights& weights, int layer
                   BlockScratch& scratch) {
   const ModelSpec& spec = pass.spec;
   float* residual = pass.residual.data();
-  machine.pool.parallel_for(rows, 8, [&](int64_t begin, int64_t end, int) {
+  machine.for_rows(rows, [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin; row < end; ++row) machine.finish_row(scratch.attended, row);
   });
   machine.matmul(weights.attn_out, scratch.attended, rows, residual, /*add=*/true);

@@ -32,29 +32,28 @@ void rotate_and_store(const Machine& machine, const BlockWeights& weights, int l
   const auto [kv_heads, head_dim, values_are_keys] = spec.heads(layer);
   const int64_t width = head_dim, stride = weights.qkv.n(), kv_width = kv_heads * width;
   const RopeAngles& angles = pass.angles_of(layer);
-  for (size_t i = 0; i < pass.plan.sequences.size(); ++i) {
-    const PassSequence& sequence = pass.plan.sequences[i];
-    machine.pool.parallel_for(sequence.row_end - sequence.row_begin, 8,
-                              [&, n = kv_heads, copies = values_are_keys](int64_t begin, int64_t end, int) {
-                                std::vector<float> copied(static_cast<size_t>(copies ? kv_width : 0));
-                                for (int64_t row = sequence.row_begin + begin; row < sequence.row_begin + end; ++row) {
-                                  float* q = qkv + row * stride;
-                                  float* k = q + spec.n_heads * width;
-                                  for (size_t j = 0; j < weights.qkv_bias.size(); ++j) q[j] += weights.qkv_bias[j];
-                                  if (copies) std::copy_n(k, kv_width, copied.begin());
-                                  float* v = copies ? copied.data() : k + kv_width;
-                                  if (!weights.q_norm.empty()) {
-                                    norm_heads(machine, q, spec.n_heads, weights.q_norm, spec.rms_eps);
-                                    norm_heads(machine, k, n, weights.k_norm, spec.rms_eps);
-                                  }
-                                  if (!weights.v_norm.empty()) norm_heads(machine, v, n, weights.v_norm, spec.rms_eps);
-                                  rotate_heads(machine, angles, row, q, spec.n_heads + n, width);
-                                  for (int head = 0; head < n; ++head)
-                                    pass.caches[i]->write(layer, head, pass.plan.rows[static_cast<size_t>(row)].slot,
-                                                          k + head * width, v + head * width);
-                                }
-                              });
-  }
+  const std::vector<PassSequence>& sequences = pass.plan.sequences;
+  machine.for_rows(pass.rows(), [&, n = kv_heads, copies = values_are_keys](int64_t begin, int64_t end, int) {
+    std::vector<float> copied(static_cast<size_t>(copies ? kv_width : 0));
+    size_t sequence = 0;
+    for (int64_t row = begin; row < end; ++row) {
+      while (sequences[sequence].row_end <= row) ++sequence;
+      float* q = qkv + row * stride;
+      float* k = q + spec.n_heads * width;
+      for (size_t j = 0; j < weights.qkv_bias.size(); ++j) q[j] += weights.qkv_bias[j];
+      if (copies) std::copy_n(k, kv_width, copied.begin());
+      float* v = copies ? copied.data() : k + kv_width;
+      if (!weights.q_norm.empty()) {
+        norm_heads(machine, q, spec.n_heads, weights.q_norm, spec.rms_eps);
+        norm_heads(machine, k, n, weights.k_norm, spec.rms_eps);
+      }
+      if (!weights.v_norm.empty()) norm_heads(machine, v, n, weights.v_norm, spec.rms_eps);
+      rotate_heads(machine, angles, row, q, spec.n_heads + n, width);
+      for (int head = 0; head < n; ++head)
+        pass.caches[sequence]->write(layer, head, pass.plan.rows[static_cast<size_t>(row)].slot, k + head * width,
+                                     v + head * width);
+    }
+  });
 }
 
 void fill_angles(const Machine& machine, const PassPlan& plan, const RopeTable& table, RopeAngles& angles) {
@@ -62,7 +61,7 @@ void fill_angles(const Machine& machine, const PassPlan& plan, const RopeTable& 
   angles.half = static_cast<int64_t>(table.frequencies.size());
   angles.cosines.resize(static_cast<size_t>(rows * angles.half));
   angles.sines.resize(static_cast<size_t>(rows * angles.half));
-  machine.pool.parallel_for(rows, 16, [&](int64_t begin, int64_t end, int) {
+  machine.for_rows(rows, [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin; row < end; ++row) {
       for (int64_t i = 0; i < angles.half; ++i) {
         const double angle = static_cast<float>(plan.rows[row].position) * table.frequencies[i];
@@ -95,10 +94,12 @@ void move_to_front(const std::vector<uint32_t>& kept, T* rows, int64_t width) {
 
 void prepare_pass(const Machine& machine, BlockPass& pass) {
   const ModelSpec& spec = pass.spec;
-  pass.whole = {.plan = &pass.plan, .tiles = make_attention_tiles(pass.plan, pass.caches)};
+  pass.tile_rows = attention_tile_rows(pass.rows(), spec.heads(0).n_kv_heads, machine.pool.threads());
+  pass.whole = {.plan = &pass.plan, .tiles = make_attention_tiles(pass.plan, pass.caches, pass.tile_rows)};
   if (spec.window > 0) {
     pass.windowed_plan = cut_to_window(pass.plan, spec.window);
-    pass.windowed = {.plan = &pass.windowed_plan, .tiles = make_attention_tiles(pass.windowed_plan, pass.caches)};
+    pass.windowed = {.plan = &pass.windowed_plan,
+                     .tiles = make_attention_tiles(pass.windowed_plan, pass.caches, pass.tile_rows)};
   }
   if (!spec.learned_positions) fill_angles(machine, pass.plan, rope_table(spec), pass.angles);
   if (!spec.global.layers.empty()) fill_angles(machine, pass.plan, global_rope_table(spec.global), pass.global_angles);
@@ -112,7 +113,7 @@ void norm_rows(const Machine& machine, const float* rows_in, int64_t rows, const
                const std::vector<float>& bias, float eps, const std::string& where, Activations& normed) {
   const int64_t width = static_cast<int64_t>(weight.size());
   normed.resize(rows, width, !machine.precise);
-  machine.pool.parallel_for(rows, 8, [&](int64_t begin, int64_t end, int) {
+  machine.for_rows(rows, [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin; row < end; ++row) {
       const float* in = rows_in + row * width;
       const float spread = bias.empty()
@@ -154,7 +155,7 @@ void gated_ffn(const Machine& machine, FfnKind kind, const kernels::PackedMatrix
   grow(scratch.gate_up, rows * 2 * ffn);
   machine.matmul(gate_up, scratch.normed, rows, scratch.gate_up.data());
   scratch.gated.resize(rows, ffn, !machine.precise);
-  machine.pool.parallel_for(rows, 8, [&](int64_t begin, int64_t end, int) {
+  machine.for_rows(rows, [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin; row < end; ++row) {
       machine.gate(kind, scratch.gate_up.data() + row * 2 * ffn, ffn, scratch.gated.row(row));
       machine.finish_row(scratch.gated, row);
@@ -165,7 +166,7 @@ void gated_ffn(const Machine& machine, FfnKind kind, const kernels::PackedMatrix
 
 void look_at_wanted_rows(int layer, BlockPass& pass) {
   Sight& sight = pass.sight(layer);
-  sight.tiles = make_attention_tiles(*sight.plan, pass.caches, &pass.wanted);
+  sight.tiles = make_attention_tiles(*sight.plan, pass.caches, pass.tile_rows, &pass.wanted);
 }
 
 void move_wanted_rows_to_front(BlockPass& pass, BlockScratch& scratch) {

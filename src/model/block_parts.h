@@ -31,6 +31,7 @@ struct BlockPass {
   const ModelSpec& spec;
   const PassPlan& plan;
   std::vector<KvCache*> caches;      // [plan.sequences]
+  int64_t tile_rows = 8;             // attention's
   Sight whole, windowed;             // of layers without and with a window
   PassPlan windowed_plan;            // behind `windowed`
   RopeAngles angles, global_angles;  // of ordinary layers and of spec.global's

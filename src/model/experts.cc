@@ -30,7 +30,7 @@ void route(const Machine& machine, const MoeSpec& moe, const ExpertWeights& weig
     });
     return;
   }
-  machine.pool.parallel_for(rows, 4, [&](int64_t begin, int64_t end, int worker) {
+  machine.for_rows(rows, [&](int64_t begin, int64_t end, int worker) {
     for (int64_t row = begin; row < end; ++row)
       route_row(moe, scratch.logits.data() + row * moe.n_experts, bias, scratch.routers[static_cast<size_t>(worker)],
                 scratch.routes.data() + row * moe.top_k);
@@ -53,7 +53,7 @@ void gather(const Machine& machine, const MoeSpec& moe, Activations& normed, int
   Activations& to = scratch.gathered;
   to.resize(rows * moe.top_k, normed.width, !machine.precise);
   const kernels::RowsQ8 in = normed.quantized.view(), out = to.quantized.view();
-  machine.pool.parallel_for(rows, 4, [&](int64_t begin, int64_t end, int) {
+  machine.for_rows(rows, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin * moe.top_k; i < end * moe.top_k; ++i) {
       const int64_t row = i / moe.top_k, place = scratch.places[static_cast<size_t>(i)];
       if (machine.precise) {
@@ -123,7 +123,7 @@ void add_experts(const Machine& machine, const ModelSpec& spec, const ExpertWeig
   grow(scratch.gate_up, shares * 2 * inner);
   multiply_grouped(machine, weights.gate_up, 2 * inner, scratch.firsts, scratch.gathered, scratch.gate_up.data());
   scratch.gated.resize(shares, inner, !machine.precise);
-  machine.pool.parallel_for(shares, 8, [&](int64_t begin, int64_t end, int) {
+  machine.for_rows(shares, [&](int64_t begin, int64_t end, int) {
     for (int64_t share = begin; share < end; ++share) {
       machine.gate(spec.ffn, scratch.gate_up.data() + share * 2 * inner, inner, scratch.gated.row(share));
       machine.finish_row(scratch.gated, share);
@@ -131,7 +131,7 @@ void add_experts(const Machine& machine, const ModelSpec& spec, const ExpertWeig
   });
   grow(scratch.outputs, shares * d);
   multiply_grouped(machine, weights.down, d, scratch.firsts, scratch.gated, scratch.outputs.data());
-  machine.pool.parallel_for(rows, 4, [&](int64_t begin, int64_t end, int) {
+  machine.for_rows(rows, [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin; row < end; ++row) {
       float* out = residual + row * d;
       for (int64_t i = row * moe.top_k; i < (row + 1) * moe.top_k; ++i) {

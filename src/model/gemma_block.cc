@@ -24,7 +24,7 @@ void add_nets(const Machine& machine, const BlockWeights& weights, int layer, in
   std::fill_n(scratch.mixture.begin(), rows * d, 0.0f);
   add_experts(machine, spec, weights.experts, {scratch.normed, scratch.routed, rows, pass.block_ends}, scratch.experts,
               scratch.mixture.data());
-  machine.pool.parallel_for(rows, 8, [&](int64_t begin, int64_t end, int) {
+  machine.for_rows(rows, [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin; row < end; ++row) {
       float *sum = dense + row * d, *mixed = scratch.mixture.data() + row * d, *stream = residual + row * d;
       machine.kernels.rmsnorm(sum, own.ffn_post_norm.data(), d, spec.rms_eps, sum);
@@ -41,12 +41,12 @@ void add_nets(const Machine& machine, const BlockWeights& weights, int layer, in
 void finish_block(const Machine& machine, const BlockWeights& weights, int layer, int64_t rows, BlockPass& pass,
                   BlockScratch& scratch) {
   const int64_t d = pass.spec.d_model;
-  machine.pool.parallel_for(rows, 8, [&](int64_t begin, int64_t end, int) {
+  machine.for_rows(rows, [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin; row < end; ++row) machine.finish_row(scratch.attended, row);
   });
   grow(scratch.branch, rows * d);
   machine.matmul(weights.attn_out, scratch.attended, rows, scratch.branch.data());
-  machine.pool.parallel_for(rows, 8, [&](int64_t begin, int64_t end, int) {
+  machine.for_rows(rows, [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin; row < end; ++row) {
       float *branch = scratch.branch.data() + row * d, *stream = pass.residual.data() + row * d;
       machine.kernels.rmsnorm(branch, weights.gemma.attn_post_norm.data(), d, pass.spec.rms_eps, branch);

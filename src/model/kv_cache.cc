@@ -1,6 +1,7 @@
 #include "model/kv_cache.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "base/error.h"
@@ -57,7 +58,8 @@ void KvCache::write(int layer, int kv_head, int32_t slot, const float* key, cons
   for (int begin = 0; begin < head_dim; begin += kPiece) {
     const int count = std::min(kPiece, head_dim - begin);
     kernels.to_bf16(key + begin, count, piece);
-    for (int i = begin; i < begin + count; ++i) keys[i / 2 * kBlock * 2 + i % 2] = piece[i - begin];
+    if (count % 2 != 0) piece[count] = 0;
+    for (int i = 0; i < count; i += 2) std::memcpy(keys + (begin + i) * kBlock, piece + i, 2 * sizeof *piece);
     kernels.to_bf16(value + begin, count, piece);
     for (int i = begin; i < begin + count; ++i) values[int64_t{i} * 2] = piece[i - begin];
   }

@@ -187,7 +187,7 @@ class NativeDenoiser : public Denoiser {
   void embed(const PassPlan& plan, std::vector<float>& residual) {
     const int64_t d = spec_.d_model;
     residual.resize(std::max<size_t>(residual.size(), plan.rows.size() * d));
-    machine_.pool.parallel_for(static_cast<int64_t>(plan.rows.size()), 16, [&](int64_t begin, int64_t end, int) {
+    machine_.for_rows(static_cast<int64_t>(plan.rows.size()), [&](int64_t begin, int64_t end, int) {
       std::vector<float> vector(weights_.positions == nullptr ? 0 : static_cast<size_t>(d));
       for (int64_t row = begin; row < end; ++row) {
         const auto [token, position] = std::pair(plan.rows[row].token, plan.rows[row].position);

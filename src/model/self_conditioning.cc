@@ -33,7 +33,7 @@ void condition_rows(const Machine& machine, const SelfConditioningWeights& weigh
             scratch.branch[static_cast<size_t>(i * d + j)];
   }
   const std::vector<float> ones(static_cast<size_t>(d), 1.0f);
-  machine.pool.parallel_for(pass.rows(), 8, [&](int64_t begin, int64_t end, int) {
+  machine.for_rows(pass.rows(), [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin; row < end; ++row) {
       if (pass.denoised[static_cast<size_t>(row)] == 0) continue;
       float* stream = pass.residual.data() + row * d;

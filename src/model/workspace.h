@@ -1,6 +1,7 @@
 // The buffers of one forward pass, reused from pass to pass.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <vector>
@@ -55,6 +56,12 @@ struct Machine {
   // The row is complete: quantise it if a matrix product will want it so.
   void finish_row(Activations& activations, int64_t row) const {
     if (!precise) kernels.quantize_row(activations.row(row), activations.width, activations.quantized.view(), row);
+  }
+  // body(begin, end, worker) over rows [0, rows) that are worked on one by one: at most eight at a time, and fewer where a thread
+  // would have none.
+  template <typename Body>
+  void for_rows(int64_t rows, const Body& body) const {
+    pool.parallel_for(rows, std::clamp<int64_t>(rows / (2 * pool.threads()), 4, 8), body);
   }
   // out [width] = act(gate) * up, the two side by side; kind has a gate.
   void gate(FfnKind kind, const float* gate_up, int64_t width, float* out) const;
