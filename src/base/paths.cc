@@ -21,6 +21,11 @@ std::filesystem::path user_cache_folder() {
   return std::filesystem::temp_directory_path();
 }
 
+bool is_there(const std::filesystem::path& path) {
+  std::error_code failed;
+  return std::filesystem::exists(path, failed);
+}
+
 bool environment_switch(const char* name) {
   const char* value = std::getenv(name);
   if (value == nullptr) return false;

@@ -83,7 +83,7 @@ class SlotPlanner {
     for (const std::string& name : files_.weights->names()) {
       if (!used_.contains(name) && !is_redundant_tensor(name, spec_, from_))
         throw error(ErrorKind::kUnsupported, "{}: tensor '{}' has no place in family {}", files_.weights->describe(),
-                    name, spec_.family);
+                    printable(name), spec_.family);
     }
   }
 

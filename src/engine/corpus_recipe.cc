@@ -19,7 +19,8 @@ std::vector<std::string> parts_of(const std::string& text, const std::string& wh
     if (brace == std::string::npos) break;
     const size_t end = text.find_first_of("{}", brace + 1);
     if (text[brace] == '}' || end == std::string::npos || text[end] == '{')
-      throw error(ErrorKind::kInvalidArgument, "{}: template \"{}\": a brace without its partner", where, text);
+      throw error(ErrorKind::kInvalidArgument, "{}: template \"{}\": a brace without its partner", where,
+                  printable(text));
     parts.push_back(text.substr(brace + 1, end - brace - 1));
     parts.emplace_back();
     at = end + 1;
@@ -38,10 +39,10 @@ void check(const CorpusRecipe& recipe, const std::string& where) {
     for (const auto& [name, count] : uses) {
       const auto found = recipe.words.find(name);
       if (found == recipe.words.end())
-        refuse(fmt::format("template \"{}\": there is no list words.{}", each.text, name));
+        refuse(fmt::format("template \"{}\": there is no list words.{}", printable(each.text), printable(name)));
       if (found->second.size() < count)
-        refuse(fmt::format("template \"{}\" needs {} words of words.{}, which has {}", each.text, count, name,
-                           found->second.size()));
+        refuse(fmt::format("template \"{}\" needs {} words of words.{}, which has {}", printable(each.text), count,
+                           printable(name), found->second.size()));
     }
     if (each.text.empty()) refuse("a template has no text");
   }

@@ -12,11 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
-
 std::string names(const std::vector<EmbeddedModel>& embedded) {
   std::string list;
   for (const EmbeddedModel& model : embedded) list += (list.empty() ? "" : ", ") + model.name;

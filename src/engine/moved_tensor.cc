@@ -21,19 +21,18 @@ class Mover {
     if (tensor_.shape.size() == 1) return write_vector(sink);
     constexpr int64_t kPieceElements = int64_t{1} << 22;
     const int64_t cols = tensor_.shape.back();
-    const int64_t row_bytes = bytes_of(cols),
-                  piece_rows = std::max<int64_t>(1, kPieceElements / std::max<int64_t>(1, cols));
     int64_t rows = 0;
     for (const MovedTensor::Part& part : tensor_.parts) rows += part.rows();
+    if (rows == 0 || cols == 0) return;  // whatever length a file gives the other axes
+    const int64_t row_bytes = bytes_of(cols), piece_rows = std::max<int64_t>(1, kPieceElements / cols);
     std::vector<std::byte> piece(static_cast<size_t>(row_bytes * std::min(piece_rows, rows)));
     for (int64_t first = 0; first < rows; first += piece_rows) {
       const int64_t count = std::min(piece_rows, rows - first);
-      options_.pool.parallel_for(count, std::max<int64_t>(1, 4096 / std::max<int64_t>(1, cols)),
-                                 [&](int64_t begin, int64_t end, int) {
-                                   std::vector<float> values(static_cast<size_t>(cols));
-                                   for (int64_t row = begin; row < end; ++row)
-                                     move_row(first + row, values.data(), piece.data() + row * row_bytes);
-                                 });
+      options_.pool.parallel_for(count, std::max<int64_t>(1, 4096 / cols), [&](int64_t begin, int64_t end, int) {
+        std::vector<float> values(static_cast<size_t>(cols));
+        for (int64_t row = begin; row < end; ++row)
+          move_row(first + row, values.data(), piece.data() + row * row_bytes);
+      });
       emit(piece.data(), row_bytes * count, sink);
     }
   }

@@ -226,16 +226,15 @@ std::vector<ChatMessage> parse_messages(const Place& place) {
   return messages;
 }
 
+Json json_of(double value) { return std::isinf(value) ? Json("Infinity") : Json(value); }  // read() takes no other
 template <typename T>
-const T& value_of(const T& value) {
+Json json_of(const T& value) {
   return value;
 }
 template <typename T>
-const T& value_of(const std::optional<T>& value) {
-  return *value;
+Json json_of(const std::optional<T>& value) {
+  return json_of(*value);
 }
-
-Json number(double value) { return std::isinf(value) && value > 0 ? Json("Infinity") : Json(value); }
 
 Json hole_to_json(const Hole& hole) {
   Json json = {{"id", hole.name}};
@@ -250,7 +249,7 @@ Json hole_to_json(const Hole& hole) {
   }
   if (!hole.draft.empty()) json["init"] = hole.draft;
   if (hole.strength) json["strength"] = *hole.strength;
-  if (hole.priority != 0) json["priority"] = number(hole.priority);
+  if (hole.priority != 0) json["priority"] = json_of(hole.priority);
   return json;
 }
 
@@ -300,7 +299,7 @@ Json to_json(const Request& request) {
   const GenerationOptions usual;
   const auto write_into = [&](Json& into) {
     return [&](const char* key, auto member) {
-      if (request.options.*member != usual.*member) into[key] = value_of(request.options.*member);
+      if (request.options.*member != usual.*member) into[key] = json_of(request.options.*member);
     };
   };
   Json budget = Json::object(), diffusion = Json::object();

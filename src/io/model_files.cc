@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/mapped_file.h"
+#include "base/paths.h"
 #include "io/gguf_split.h"
 #include "io/gpt2_tokenizer.h"
 #include "io/refused_formats.h"
@@ -25,12 +26,6 @@ constexpr std::string_view kPickleConversion =
 
 // The text of a file of the model, or nullopt when it has none of that name.
 using TextReader = std::function<std::optional<std::string>(const char* name, size_t limit)>;
-
-// Anything that cannot even be looked at counts as absent.
-bool is_there(const std::filesystem::path& path) {
-  std::error_code failed;
-  return std::filesystem::exists(path, failed);
-}
 
 Json read_json(const TextReader& read, const char* name, const std::string& where) {
   const auto text = read(name, kMaxConfigBytes);

@@ -173,7 +173,7 @@ class SafetensorsFiles : public WeightSource {
       const TensorView* view = open_shard(shard.get_ref<const std::string&>(), shards).find(name);
       if (!view) {
         throw error(ErrorKind::kCorrupt, "{}: tensor '{}' is not in '{}', where the index puts it", where,
-                    printable(name), shard.get_ref<const std::string&>());
+                    printable(name), printable(shard.get_ref<const std::string&>()));
       }
       tensors_.add(name, TensorView(*view));
     }

@@ -286,7 +286,7 @@ class Loader : WeightPacker {
     const TensorView *copy = files_.weights->find(name), *own = files_.weights->find(twin);
     if (own == nullptr || std::ranges::equal(copy->bytes, own->bytes)) return true;
     throw error(ErrorKind::kUnsupported, "{}: tensor '{}' differs from '{}'; encoder and decoder must be the same net",
-                files_.weights->describe(), name, twin);
+                files_.weights->describe(), printable(name), printable(twin));
   }
 
   void check_nothing_left() const {
@@ -294,7 +294,7 @@ class Loader : WeightPacker {
       if (used_.contains(name) || is_redundant_tensor(name, spec_, names_)) continue;
       if (is_of_another_part(name) || repeats_the_decoder(name)) continue;
       throw error(ErrorKind::kUnsupported, "{}: tensor '{}' has no place in family {}", files_.weights->describe(),
-                  name, spec_.family);
+                  printable(name), spec_.family);
     }
   }
 

@@ -71,7 +71,9 @@ Json event_to_json(const TraceEvent& event, const TraceHeader& header,
 // One line at a time; `where_` is FILE:LINE.
 class TraceReader {
  public:
-  explicit TraceReader(RecordedTrace& trace) : trace_(trace) {}
+  // A trace lists every cell that its canvases have, so that there are fewer of them than the text has bytes.
+  TraceReader(RecordedTrace& trace, size_t bytes)
+      : trace_(trace), room_(static_cast<int64_t>(std::min(bytes, size_t{kMany}))) {}
 
   void read_line(std::string_view text, const std::string& where) {
     where_ = where;
@@ -88,7 +90,7 @@ class TraceReader {
       event.step = number(line, "step", 0, kMany);
       event.nfe = number(line, "nfe", 0, kMany);
     } else {
-      fail("\"event\" is '{}'; expected begin, step or end", kind);
+      fail("\"event\" is '{}'; expected begin, step or end", printable(kind));
     }
     if (event.kind == TraceEvent::Kind::kEnd) {
       event.finish_reason = get_required_string(line, "finish_reason", where);
@@ -114,7 +116,7 @@ class TraceReader {
   }
 
   void read_header(const Json& line, const std::string& kind) {
-    if (kind != "begin") fail("a trace starts with a begin line, not with '{}'", kind);
+    if (kind != "begin") fail("a trace starts with a begin line, not with '{}'", printable(kind));
     if (const int64_t schema = get_required_int(line, "schema", where_); schema < kFirstSchema || schema > kSchema)
       throw error(ErrorKind::kUnsupported, "{}: trace schema {}; this build reads schemas {} to {}", where_, schema,
                   kFirstSchema, kSchema);
@@ -150,7 +152,7 @@ class TraceReader {
     if (event.kind == TraceEvent::Kind::kStep) read_splices(line, event, size);
     for (const Json& cell : *cells) {
       event.changes.push_back(read_cell(cell, event.kind == TraceEvent::Kind::kBegin ? size : 0, size));
-      if (event.changes.back().cell == size) ++size;
+      if (event.changes.back().cell == size) ++size, --room_;
     }
   }
 
@@ -166,10 +168,10 @@ class TraceReader {
     for (const Json& splice : *splices) {
       const auto cell = splice[0].get<int64_t>(), removed = splice[1].get<int64_t>(),
                  inserted = splice[2].get<int64_t>();
-      if (cell < 0 || cell > size || removed < 0 || removed > size - cell || inserted < 0 ||
-          inserted > kMany - (size - removed))
+      if (cell < 0 || cell > size || removed < 0 || removed > size - cell || inserted < 0 || inserted > room_ + removed)
         fail("splice [{}, {}, {}] does not fit a canvas of {} cells", cell, removed, inserted, size);
       size += static_cast<int32_t>(inserted - removed);
+      room_ -= inserted - removed;
       event.splices.push_back(
           {static_cast<int32_t>(cell), static_cast<int32_t>(removed), static_cast<int32_t>(inserted)});
     }
@@ -190,7 +192,7 @@ class TraceReader {
   CellState state(const std::string& name) const {
     for (const CellState state : kStates)
       if (to_string(state) == name) return state;
-    fail("\"state\" is '{}'; expected fixed, masked, noisy, soft or committed", name);
+    fail("\"state\" is '{}'; expected fixed, masked, noisy, soft or committed", printable(name));
   }
 
   std::string text(const Json& cell) const {
@@ -209,6 +211,7 @@ class TraceReader {
   RecordedTrace& trace_;
   std::string where_;
   std::map<int32_t, int32_t> canvas_sizes_;  // by n_index
+  int64_t room_;                             // cells that all canvases together may still gain
 };
 
 }  // namespace
@@ -221,7 +224,7 @@ TraceSink make_trace_writer(TraceHeader header, std::function<std::string_view(i
 
 RecordedTrace read_trace(std::string_view text, const std::string& where) {
   RecordedTrace trace;
-  TraceReader reader(trace);
+  TraceReader reader(trace, text.size());
   for (size_t begin = 0, line = 1; begin < text.size(); ++line) {
     const size_t end = std::min(text.find('\n', begin), text.size());
     if (end > begin) reader.read_line(text.substr(begin, end - begin), fmt::format("{}:{}", where, line));

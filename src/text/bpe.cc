@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <queue>
 #include <tuple>
+#include <unordered_set>
 
 #include "base/error.h"
 #include "text/utf8.h"
@@ -119,8 +120,11 @@ std::vector<Bpe::Merge> resolve_merges(const std::vector<std::pair<std::string, 
 
 std::vector<Bpe::Merge> merges_of_scores(const TokenIndex& vocabulary, const std::vector<double>& scores) {
   std::vector<Bpe::Merge> merges;
+  std::unordered_set<size_t> lengths;  // of all tokens: a very long one is cut where the parts can be tokens only
+  for (const auto& [token, id] : vocabulary) lengths.insert(token.size());
   for (const auto& [token, id] : vocabulary) {
     for (size_t cut = 0; (cut += decode_utf8(token, cut).length) < token.size();) {
+      if (!lengths.contains(cut) || !lengths.contains(token.size() - cut)) continue;
       const auto left = vocabulary.find(std::string_view(token).substr(0, cut));
       if (left == vocabulary.end()) continue;
       const auto right = vocabulary.find(std::string_view(token).substr(cut));

@@ -44,11 +44,13 @@ class Vocabulary {
     return std::nullopt;
   }
 
-  // {"token": id, …}, the tokens as `written` has them.
+  // {"token": id, …}, the tokens as `written` has them: each another, so that no key is looked for before it is added.
   template <typename Written>
   Json ids(Written written) const {
     Json vocab = Json::object();
-    for (size_t id = 0; id < used_; ++id) vocab[written(id)] = id;
+    Json::object_t::Container& entries = vocab.get_ref<Json::object_t&>();
+    entries.reserve(used_);
+    for (size_t id = 0; id < used_; ++id) entries.emplace_back(written(id), id);
     return vocab;
   }
   Json added_tokens() const {

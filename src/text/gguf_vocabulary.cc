@@ -12,6 +12,7 @@ enum TokenType : int32_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined
 
 bool is_byte_token(std::string_view token) { return token.size() == 6 && token.starts_with("<0x") && token[5] == '>'; }
 
+// `json` is the tokenizer's, which has been read: what it lists is well-formed.
 std::vector<int32_t> types_of(const Json& json, const Tokenizer& tokenizer, size_t rows,
                               const GgufVocabularyForm& form) {
   std::vector<int32_t> types(rows, kUnused);
@@ -20,7 +21,7 @@ std::vector<int32_t> types_of(const Json& json, const Tokenizer& tokenizer, size
     types[static_cast<size_t>(id)] = byte ? kByte : kNormal;
   }
   for (const Json& added : json.value("added_tokens", Json::array()))
-    types[added["id"].get<size_t>()] = added.value("special", false) ? kControl : kUserDefined;
+    types[added["id"].get<size_t>()] = added.value("special", Json()) == true ? kControl : kUserDefined;
   // llama.cpp's converter leaves BERT's [UNK] a control token.
   if (form.unknown && !form.word_pieces) types[static_cast<size_t>(*form.unknown)] = kUnknown;
   return types;

@@ -1,13 +1,15 @@
-// Everything but the matrix products with AVX-512, and the set's table. Horizontal sums go through 16 lanes that are
+// Norms, activations, softmax and what the head is asked for with AVX-512, and the set's table. Horizontal sums go through 16 lanes that are
 // folded in one fixed order; tails are masked, so that a row's length alone decides how it is summed.
 #include "kernels/kernels.h"
 
 #include <immintrin.h>
 #include <math.h>
 
+#include "kernels/avx512/attention.h"
 #include "kernels/avx512/attention_bf16.h"
 #include "kernels/avx512/bf16.h"
 #include "kernels/avx512/matmul.h"
+#include "kernels/avx512/vector.h"
 
 namespace pent::kernels::avx512 {
 namespace {
@@ -16,26 +18,6 @@ bool supported() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
          __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("fma");
-}
-
-inline __mmask16 lanes(int64_t count) { return count >= 16 ? __mmask16(0xFFFF) : __mmask16((1u << count) - 1); }
-
-// exp to about one unit in the last place: 2^n * p(r), |r| <= ln(2)/2, p the Taylor polynomial of degree 7.
-// NaN stays NaN, -infinity gives 0.
-inline __m512 exp_ps(__m512 x) {
-  x = _mm512_max_ps(_mm512_set1_ps(-105.0f), _mm512_min_ps(_mm512_set1_ps(105.0f), x));
-  const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), _MM_FROUND_TO_NEAREST_INT);
-  __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x);  // ln 2 in two parts, the first exact in 10 bits
-  r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), r);
-  __m512 p = _mm512_set1_ps(1.0f / 5040);
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 720));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 120));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 24));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 6));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.5f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
-  return _mm512_scalef_ps(p, n);
 }
 
 void quantize_row(const float* x, int64_t k, const RowsQ8& out, int64_t row) {
@@ -135,64 +117,6 @@ void gelu(const float* x, int64_t n, float* out) {
   }
 }
 
-// B blocks of 16 slots from `block` for R queries; only slots [begin, end) are written.
-template <int R, int B>
-inline void score_blocks(const float* const* queries, const float* keys, int64_t head_dim, int64_t block, int64_t begin,
-                         int64_t end, float scale, float* const* scores) {
-  __m512 sums[R][B];
-#pragma GCC unroll 4
-  for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 4
-    for (int b = 0; b < B; ++b) sums[r][b] = _mm512_setzero_ps();
-  }
-  const float* at = keys + block * head_dim * kSlotBlock;
-  for (int64_t i = 0; i < head_dim; ++i) {
-    __m512 key[B];
-#pragma GCC unroll 4
-    for (int b = 0; b < B; ++b) key[b] = _mm512_loadu_ps(at + (b * head_dim + i) * kSlotBlock);
-#pragma GCC unroll 4
-    for (int r = 0; r < R; ++r) {
-      const __m512 query = _mm512_set1_ps(queries[r][i]);
-#pragma GCC unroll 4
-      for (int b = 0; b < B; ++b) sums[r][b] = _mm512_fmadd_ps(query, key[b], sums[r][b]);
-    }
-  }
-#pragma GCC unroll 4
-  for (int b = 0; b < B; ++b) {
-    const int64_t first = (block + b) * kSlotBlock;  // the slot of lane 0
-    const int64_t skip = begin > first ? begin - first : 0;
-    const int64_t stop = end - first;
-    const __mmask16 mask = lanes(stop) & ~__mmask16((1u << skip) - 1);
-    const int64_t to = first - begin;
-#pragma GCC unroll 4
-    for (int r = 0; r < R; ++r) {
-      // Masked-off lanes may lie before the buffer: they are never touched.
-      _mm512_mask_storeu_ps(scores[r] + to, mask, _mm512_mul_ps(sums[r][b], _mm512_set1_ps(scale)));
-    }
-  }
-}
-
-template <int R>
-void score_rows(const float* const* queries, const float* keys, int64_t head_dim, int64_t begin, int64_t end,
-                float scale, float* const* scores) {
-  int64_t block = begin / kSlotBlock;
-  const int64_t blocks = (end + kSlotBlock - 1) / kSlotBlock;
-  for (; block + 4 <= blocks; block += 4) {
-    score_blocks<R, 4>(queries, keys, head_dim, block, begin, end, scale, scores);
-  }
-  for (; block < blocks; ++block) score_blocks<R, 1>(queries, keys, head_dim, block, begin, end, scale, scores);
-}
-
-void attention_scores(const float* const* queries, int64_t rows, const float* keys, int64_t head_dim, int64_t begin,
-                      int64_t end, float scale, float* const* scores) {
-  for (; rows >= 4; rows -= 4, queries += 4, scores += 4) {
-    score_rows<4>(queries, keys, head_dim, begin, end, scale, scores);
-  }
-  if (rows == 3) score_rows<3>(queries, keys, head_dim, begin, end, scale, scores);
-  if (rows == 2) score_rows<2>(queries, keys, head_dim, begin, end, scale, scores);
-  if (rows == 1) score_rows<1>(queries, keys, head_dim, begin, end, scale, scores);
-}
-
 float softmax_exp(float* x, int64_t n) {
   const __m512 lowest = _mm512_set1_ps(-INFINITY);
   __m512 maxima = lowest;
@@ -208,52 +132,6 @@ float softmax_exp(float* x, int64_t n) {
     sums = _mm512_mask_add_ps(sums, mask, sums, e);
   }
   return _mm512_reduce_add_ps(sums);
-}
-
-// V vectors of the head for R rows, kept in registers over all slots.
-template <int R, int V>
-inline void value_columns(const float* const* weights, const float* values, int64_t stride, int64_t begin, int64_t end,
-                          float* const* out, int64_t column) {
-  __m512 sums[R][V];
-#pragma GCC unroll 4
-  for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) sums[r][v] = _mm512_loadu_ps(out[r] + column + v * 16);
-  }
-  for (int64_t slot = begin; slot < end; ++slot) {
-    __m512 value[V];
-#pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) value[v] = _mm512_loadu_ps(values + slot * stride + column + v * 16);
-#pragma GCC unroll 4
-    for (int r = 0; r < R; ++r) {
-      const __m512 weight = _mm512_set1_ps(weights[r][slot - begin]);
-#pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) sums[r][v] = _mm512_fmadd_ps(weight, value[v], sums[r][v]);
-    }
-  }
-#pragma GCC unroll 4
-  for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) _mm512_storeu_ps(out[r] + column + v * 16, sums[r][v]);
-  }
-}
-
-template <int R>
-void value_rows(const float* const* weights, const float* values, int64_t stride, int64_t begin, int64_t end,
-                float* const* out) {
-  int64_t column = 0;
-  for (; column + 64 <= stride; column += 64) value_columns<R, 4>(weights, values, stride, begin, end, out, column);
-  for (; column < stride; column += 16) value_columns<R, 1>(weights, values, stride, begin, end, out, column);
-}
-
-void attention_values(const float* const* weights, int64_t rows, const float* values, int64_t padded_head_dim,
-                      int64_t begin, int64_t end, float* const* out) {
-  for (; rows >= 4; rows -= 4, weights += 4, out += 4) {
-    value_rows<4>(weights, values, padded_head_dim, begin, end, out);
-  }
-  if (rows == 3) value_rows<3>(weights, values, padded_head_dim, begin, end, out);
-  if (rows == 2) value_rows<2>(weights, values, padded_head_dim, begin, end, out);
-  if (rows == 1) value_rows<1>(weights, values, padded_head_dim, begin, end, out);
 }
 
 // Without the processor's own pair products: both halves widened.

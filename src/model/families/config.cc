@@ -93,7 +93,7 @@ void ConfigReader::require_flag(const char* key, bool supported) const {
 void ConfigReader::require_text(const char* key, const char* supported) const {
   const auto value = get_string(config(), key, where_);
   if (value && *value != supported) {
-    throw error(ErrorKind::kUnsupported, "{}: '{}' is \"{}\"; only \"{}\" is supported", where_, key, *value,
+    throw error(ErrorKind::kUnsupported, "{}: '{}' is \"{}\"; only \"{}\" is supported", where_, key, printable(*value),
                 supported);
   }
 }

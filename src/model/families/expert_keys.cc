@@ -179,6 +179,8 @@ void write_gguf_experts(const ModelSpec& spec, const std::string& arch, GgufPair
 
 void check_experts(const ModelSpec& spec, const std::string& where) {
   constexpr int kMaxExperts = 4096;
+  constexpr int64_t kMaxExpertsWidth = int64_t{1}
+                                       << 26;  // times 3 matrices, 2^20 columns, 4096 layers, 4 bytes: 62 bits
   const MoeSpec& moe = spec.moe;
   if (moe.n_experts == 0) return;
   const auto refuse = [&](const std::string& what) { throw error(ErrorKind::kCorrupt, "{}: {}", where, what); };
@@ -186,6 +188,9 @@ void check_experts(const ModelSpec& spec, const std::string& where) {
     refuse(fmt::format("{} experts, at most {} are accepted", moe.n_experts, kMaxExperts));
   if (std::max(moe.expert_dim, moe.shared_dim) > (1 << 20))
     refuse(fmt::format("an expert {} wide, at most {} is accepted", std::max(moe.expert_dim, moe.shared_dim), 1 << 20));
+  if (int64_t{moe.n_experts} * moe.expert_dim > kMaxExpertsWidth)
+    refuse(fmt::format("{} experts, each {} wide; at most {} are accepted in all", moe.n_experts, moe.expert_dim,
+                       kMaxExpertsWidth));
   if (moe.n_experts % moe.n_groups != 0)
     refuse(fmt::format("{} experts cannot form {} equal groups", moe.n_experts, moe.n_groups));
   if (moe.top_groups > moe.n_groups) refuse(fmt::format("{} of {} expert groups", moe.top_groups, moe.n_groups));

@@ -9,8 +9,9 @@ namespace {
 
 // For messages.
 std::string architecture_text(const ModelFiles& files) {
-  if (files.gguf) return fmt::format("'{}'", files.gguf->get_string("general.architecture").value_or(""));
-  return fmt::format("'{}' (model_type '{}')", ConfigReader::architecture(files), ConfigReader::model_type(files));
+  if (files.gguf) return fmt::format("'{}'", printable(files.gguf->get_string("general.architecture").value_or("")));
+  return fmt::format("'{}' (model_type '{}')", printable(ConfigReader::architecture(files)),
+                     printable(ConfigReader::model_type(files)));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "io/tensor_table.h"
 #include "model/families/config.h"
 #include "model/families/family.h"
 #include "model/rope.h"
@@ -18,10 +19,11 @@ void read_rope_scaling(const ModelFiles& files, const std::string& arch, ModelSp
   scaling.factor = gguf.get_number(prefix + "factor").value_or(1);
   if (const TensorView* divisors = gguf.find("rope_freqs.weight")) {
     scaling.kind = RopeScaling::Kind::kDivisors;
-    if (divisors->elements() != spec.rotated_dim() / 2 || divisors->dtype != DType::kF32)
-      throw error(ErrorKind::kCorrupt, "{}: tensor 'rope_freqs.weight' is not float32 [{}]", files.where,
-                  spec.rotated_dim() / 2);
-    scaling.divisors.resize(static_cast<size_t>(divisors->elements()));
+    const int64_t pairs = spec.rotated_dim() / 2;
+    if (divisors->dtype != DType::kF32 || divisors->shape != std::vector<int64_t>{pairs})
+      throw error(ErrorKind::kCorrupt, "{}: tensor 'rope_freqs.weight' is {} {}, expected F32 [{}]", files.where,
+                  dtype_info(divisors->dtype).name, shape_text(divisors->shape), pairs);
+    scaling.divisors.resize(static_cast<size_t>(pairs));
     dequantize_rows(*divisors, 0, 1, scaling.divisors.data());
   } else if (type == "linear") {
     scaling.kind = RopeScaling::Kind::kLinear;
@@ -34,7 +36,8 @@ void read_rope_scaling(const ModelFiles& files, const std::string& arch, ModelSp
     scaling.beta_slow = gguf.get_number(prefix + "yarn_beta_slow").value_or(1);
     scaling.magnitude = yarn_magnitude(scaling.factor, 0, 0) * gguf.get_number(prefix + "attn_factor").value_or(1);
   } else if (type != "none") {
-    throw error(ErrorKind::kUnsupported, "{}: '{}type' is {}, which is not supported", files.where, prefix, type);
+    throw error(ErrorKind::kUnsupported, "{}: '{}type' is {}, which is not supported", files.where, prefix,
+                printable(type));
   }
 }
 

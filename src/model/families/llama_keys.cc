@@ -50,7 +50,7 @@ void read_scaling(const Json& object, const std::string& type, const std::string
   else
     throw error(ErrorKind::kUnsupported,
                 "{}: RoPE scaling \"{}\" is not supported; \"default\", \"linear\", \"llama3\" and \"yarn\" are", where,
-                type);
+                printable(type));
 }
 
 // Base and rescaling, from rope_theta and rope_scaling or the newer rope_parameters.

@@ -167,6 +167,21 @@ TEST_F(Convert, AnyGgufCanBeRequantised) {
   }
 }
 
+// An axis of length 0 leaves nothing to be converted, whatever the others say.
+TEST_F(Convert, TensorsWithoutElementsStaySo) {
+  constexpr int64_t kMany = int64_t{1} << 60;
+  const auto nothing = [](const ByteSink&) {};
+  write_gguf(dir_ / "a.gguf", {{"general.architecture", std::string("mamba9")}},
+             {{"no_columns.weight", DType::kF32, {kMany, 0}, nothing},
+              {"no_rows.weight", DType::kF32, {0, kMany}, nothing},
+              {"nothing.weight", DType::kF32, {0}, nothing}});
+  convert(dir_ / "a.gguf", dir_ / "b.gguf", "q4_k_m");
+  const auto after = open_gguf(dir_ / "b.gguf");
+  EXPECT_EQ(after->find("no_columns.weight")->shape, (std::vector<int64_t>{kMany, 0}));
+  EXPECT_EQ(after->find("no_rows.weight")->shape, (std::vector<int64_t>{0, kMany}));
+  EXPECT_EQ(after->find("nothing.weight")->elements(), 0);
+}
+
 TEST_F(Convert, TargetsThatMakeNoSenseAreRefused) {
   convert(source_, dir_ / "m.gguf");
   EXPECT_ERROR(convert(dir_ / "m.gguf", dir_ / "m.gguf", "q8_0"), kInvalidArgument, "is the source itself");

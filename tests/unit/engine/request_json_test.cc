@@ -49,6 +49,14 @@ TEST(RequestJson, ATemplatePrintedIsTheTemplateAgain) {
   EXPECT_EQ(parse_request("{}", "printed"), Request{});
 }
 
+TEST(RequestJson, EveryNumberMayBeInfinite) {
+  const Request request = parse_request(R"({"temperature": "Infinity", "budget": {"deadline_ms": "Infinity"},
+    "diffusion": {"threshold": "Infinity"}})",
+                                        "request");
+  EXPECT_EQ(request.options.temperature, std::numeric_limits<double>::infinity());
+  EXPECT_EQ(parse_request(to_json_line(to_json(request)), "printed"), request);
+}
+
 TEST(RequestJson, WhatIsWrongIsToldWithItsPath) {
   const std::pair<const char*, const char*> wrong[] = {
       {R"([])", "r: the request is []; expected an object"},

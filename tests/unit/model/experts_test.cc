@@ -321,6 +321,7 @@ TEST(Experts, AConfigThatContradictsItselfIsRefused) {
   refused([](MoeSpec& moe) { moe.n_groups = 8, moe.top_groups = 8; });
   refused([](MoeSpec& moe) { moe.n_experts = 1 << 20; });
   refused([](MoeSpec& moe) { moe.expert_dim = 1 << 22; });
+  refused([](MoeSpec& moe) { moe.n_experts = 4096, moe.expert_dim = 1 << 20; });
   refused([](MoeSpec& moe) { moe.scale = INFINITY; });
   refused([](MoeSpec& moe) { moe.block_pool = 2; });
   refused([](MoeSpec& moe) { moe.block_pool = 9; });

@@ -110,7 +110,7 @@ TEST(Trace, BrokenTracesAreRefusedNamingTheLine) {
   EXPECT_EQ(problem(kBegin + with(kStep, "[1,3]", "[3,1]")), "t:2: \"block\" is [3, 1]; expected 0 <= begin <= end");
   EXPECT_EQ(problem(with(kBegin, "\"cell\":0", "\"cell\":1")), "t:1: \"cell\" is 1; expected 0 to 0");
   EXPECT_EQ(problem(kBegin + with(kStep, "\" you\"", "[300]")), "t:2: \"text\" holds something that is not a byte");
-  for (const char* splice : {"[3,0,1]", "[-1,0,1]", "[0,3,0]", "[0,-1,0]", "[0,0,-1]", "[0,0,16777216]"})
+  for (const char* splice : {"[3,0,1]", "[-1,0,1]", "[0,3,0]", "[0,-1,0]", "[0,0,-1]", "[0,0,16777216]", "[0,0,9999]"})
     EXPECT_NE(problem(kBegin + with(kStep, "]}", std::string("],\"splices\":[") + splice + "]}"))
                   .find("does not fit a canvas of 2 cells"),
               std::string::npos)

@@ -149,6 +149,13 @@ TEST_F(GgufVocabularies, TokensThatAreNotUtf8StayInGguf) {
   EXPECT_ERROR(tokenizer_json_of_gguf(*written(pairs)), kCorrupt, "has text that is not UTF-8, which JSON cannot hold");
 }
 
+TEST_F(GgufVocabularies, AFlagThatIsNullIsNotSet) {
+  Json json = sentence_piece();
+  for (Json& added : json["added_tokens"]) added["special"] = nullptr;
+  const auto file = written(vocabulary_of(json).pairs);
+  EXPECT_EQ(file->get_ints("tokenizer.ggml.token_type")->at(1), 4);  // user-defined, not control
+}
+
 TEST_F(GgufVocabularies, ByteLevelBpeGoesIntoGgufAndBack) { expect_round_trip(base_tokenizer_json(), "gpt2"); }
 
 }  // namespace

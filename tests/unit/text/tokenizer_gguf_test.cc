@@ -192,6 +192,16 @@ TEST(TokenizerGguf, SentencePieceScoresSayWhatIsMergedFirst) {
   EXPECT_EQ(tokenizer->opening_bytes(5), "");
 }
 
+// A million places to cut it, and two that can give tokens.
+TEST(TokenizerGguf, AVeryLongTokenCostsNoMoreThanItsLength) {
+  const Metadata metadata{{"tokenizer.ggml.model", std::string("llama")},
+                          {"tokenizer.ggml.tokens", Strings{"<unk>", "a", "\u2581", "b" + std::string(1'000'000, 'a')}},
+                          {"tokenizer.ggml.token_type", Ints{2, 1, 1, 1}},
+                          {"tokenizer.ggml.scores", std::vector<double>{0, -1, -1, -1}},
+                          {"tokenizer.ggml.add_bos_token", false}};
+  EXPECT_EQ(encode(metadata, "aa"), (Ids{2, 1, 1}));
+}
+
 void expect_error(const Metadata& metadata, ErrorKind kind, const std::string& part) {
   try {
     make_tokenizer_from_gguf(FakeGguf(metadata));
