@@ -47,7 +47,7 @@ class Conversation {
     messages_.push_back({"user", line});
     for (;;) {
       try {
-        const std::vector<TokenId> prompt = make_prompt(model_, with_system(), options_.raw);
+        const std::vector<TokenId> prompt = make_prompt(model_, with_system(), options_.raw, options_.tools);
         const TraceSink trace = presenter_.begin(static_cast<int>(prompt.size()));
         const Generation generation = generate(model_, prompt, options_.generation, trace, &interrupt_token());
         presenter_.end(generation, generation.text);

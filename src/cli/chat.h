@@ -8,6 +8,7 @@ namespace pent::cli {
 struct ChatOptions {
   GenerationOptions generation;
   std::string system;
+  Json tools = nullptr;  // Request::tools
   bool raw = false;
 };
 

@@ -122,6 +122,7 @@ void print_plain(const Json& facts) {
 int run(const Arguments& args) {
   ModelFiles files = find_files({.model = args.model});
   const ModelSpec spec = read_spec(files);
+  check_tensors(files, spec);
   const bool has_template = parse_chat_template(files) != nullptr;
   int64_t stored_bytes = 0;
   const Json formats = stored_formats(*files.weights, stored_bytes);

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/mapped_file.h"
 #include "cli/embedded.h"
+#include "engine/request_json.h"
 
 namespace pent::cli {
 namespace {
@@ -118,6 +119,12 @@ void read_constraint_files(GenerationOptions& options) {
   };
   read(options.json_schema, "{");
   read(options.grammar, "::=");
+}
+
+Json read_tools(const std::optional<std::string>& argument) {
+  if (!argument) return nullptr;
+  const bool is_file = argument->find('[') == std::string::npos;
+  return is_file ? parse_tools(file_argument(*argument), *argument) : parse_tools(*argument, "--tools");
 }
 
 std::string text_argument(const std::string& argument) { return argument == "-" ? read_stdin() : argument; }

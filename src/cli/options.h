@@ -35,6 +35,9 @@ ModelFiles find_files(const ModelOptions& options);
 // --json-schema and --grammar may name files: reads them. Throws kIo.
 void read_constraint_files(GenerationOptions& options);
 
+// --tools likewise; null where it was not given.
+Json read_tools(const std::optional<std::string>& argument);
+
 // A positional TEXT: itself, or all of standard input for "-".
 std::string text_argument(const std::string& argument);
 // A positional FILE: its content, or standard input for "-".

@@ -16,27 +16,30 @@ struct Arguments {
   std::string prompt;
   bool prompt_given = false;
   std::string system;
+  std::optional<std::string> tools;
   bool raw = false;
   int number = 1;
   std::optional<int> exact_tokens;
 };
 
 // Messages, which a model without a chat template reads as plain text, or the prompt as it is.
-Request request_of(const Arguments& args, const std::string& text) {
-  Request request{.messages = {}, .prompt = {}, .canvas = {}, .choice_logprobs = false, .options = args.run.generation};
+Request request_of(const Arguments& args, const std::string& text, const Json& tools) {
+  Request request;
+  request.options = args.run.generation;
   if (args.exact_tokens) {
     const Hole answer{.name = "answer", .min_tokens = *args.exact_tokens, .max_tokens = *args.exact_tokens};
     request.canvas.push_back({.text = {}, .hole = answer});
   }
   if (args.raw) {
-    if (!args.system.empty())
-      throw error(ErrorKind::kInvalidArgument,
-                  "--system needs a chat template, which --raw leaves out; drop one of the two");
+    if (!args.system.empty() || args.tools)
+      throw error(ErrorKind::kInvalidArgument, "{} needs a chat template, which --raw leaves out; drop one of the two",
+                  args.tools ? "--tools" : "--system");
     request.prompt = text;
     return request;
   }
   if (!args.system.empty()) request.messages.push_back({"system", args.system});
   request.messages.push_back({"user", text});
+  request.tools = tools;
   return request;
 }
 
@@ -61,6 +64,7 @@ int run(Arguments& args) {
     throw error(ErrorKind::kInvalidArgument, "{} needs a PROMPT", args.output.json ? "--json" : "-n");
   }
   refuse_beside_exact_tokens(args, chatting);
+  const Json tools = read_tools(args.tools);
   const std::string text = chatting ? "" : text_argument(args.prompt_given ? args.prompt : "-");
   LoadedModel loaded = load(args.run.model);
   Model& model = loaded.model;
@@ -71,9 +75,11 @@ int run(Arguments& args) {
   Presenter presenter(model, args.output, args.run.generation);
   int code = 0;
   if (chatting) {
-    code = chat(model, {.generation = args.run.generation, .system = args.system, .raw = args.raw}, presenter);
+    const ChatOptions options{
+        .generation = args.run.generation, .system = args.system, .tools = tools, .raw = args.raw};
+    code = chat(model, options, presenter);
   } else {
-    Request request = request_of(args, text);
+    Request request = request_of(args, text, tools);
     const auto prompt_tokens = static_cast<int>(prompt_of(model, request).size());
     for (int n = 0; n < args.number && code == 0; ++n) {
       request.options.n_index = static_cast<uint32_t>(n);
@@ -100,6 +106,10 @@ Action define_run(CommandLine& line) {
   const auto prompt =
       line.positional("PROMPT", args->prompt, "the prompt; - is standard input; none on a terminal: chat");
   line.option("--system", args->system, "the system message, for models with a chat template");
+  line.option(
+      "--tools", args->tools,
+      "functions that the chat template tells the model of: a JSON list of {\"type\": \"function\", \"function\": "
+      "{\"name\": …, \"parameters\": …}}, or the name of a file with it");
   line.flag("--raw", args->raw, "the prompt as it is, without the chat template");
   line.option("--exact-tokens", args->exact_tokens,
               "the answer has exactly so many tokens; for diffusion models with full attention")

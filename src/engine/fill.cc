@@ -275,7 +275,7 @@ class CanvasWriter {
 }  // namespace
 
 std::vector<TokenId> prompt_of(const Model& model, const Request& request) {
-  if (!request.messages.empty()) return make_prompt(model, request.messages, /*raw=*/false);
+  if (!request.messages.empty()) return make_prompt(model, request.messages, /*raw=*/false, request.tools);
   return model.tokenizer->encode(request.prompt, /*add_special=*/true);
 }
 

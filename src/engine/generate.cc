@@ -205,7 +205,7 @@ SamplingParams resolved_params(const Model& model, const GenerationOptions& opti
   return resolve(with_model_defaults(model, options, prompt_tokens), model.denoiser->spec(), prompt_tokens);
 }
 
-std::string apply_chat_template(const Model& model, const std::vector<ChatMessage>& messages) {
+std::string apply_chat_template(const Model& model, const std::vector<ChatMessage>& messages, const Json& tools) {
   const Json& config = model.files.tokenizer_config;
   Json variables = special_token_variables(config, model.files.where + "/tokenizer_config.json");
   const ModelSpec& spec = model.denoiser->spec();
@@ -214,7 +214,11 @@ std::string apply_chat_template(const Model& model, const std::vector<ChatMessag
     if (!named && id >= 0 && id < model.tokenizer->size())
       variables[key] = std::string(model.tokenizer->token_text(id));
   }
-  return model.chat_template->apply(messages, /*add_generation_prompt=*/true, std::move(variables));
+  std::string text = model.chat_template->apply(messages, /*add_generation_prompt=*/true, variables, tools);
+  if (!tools.is_null() && text == model.chat_template->apply(messages, /*add_generation_prompt=*/true, variables))
+    throw error(ErrorKind::kInvalidArgument, "the chat template of {} does not show tools to the model; leave them out",
+                model.name);
+  return text;
 }
 
 std::vector<TokenId> make_prompt(const Model& model, const std::string& user, const std::string& system, bool raw) {
@@ -224,15 +228,16 @@ std::vector<TokenId> make_prompt(const Model& model, const std::string& user, co
   return make_prompt(model, messages, raw);
 }
 
-std::vector<TokenId> make_prompt(const Model& model, const std::vector<ChatMessage>& messages, bool raw) {
+std::vector<TokenId> make_prompt(const Model& model, const std::vector<ChatMessage>& messages, bool raw,
+                                 const Json& tools) {
   PENT_CHECK(!messages.empty());
   if (raw || usable_chat_template(model) == nullptr) {
-    if (messages.front().role == "system")
-      throw error(ErrorKind::kInvalidArgument, "--system needs a chat template{}",
+    if (!tools.is_null() || messages.front().role == "system")
+      throw error(ErrorKind::kInvalidArgument, "{} needs a chat template{}", tools.is_null() ? "--system" : "--tools",
                   raw ? ", which --raw leaves out; drop one of the two" : ", which this model does not have");
     return model.tokenizer->encode(messages.back().content, /*add_special=*/true);
   }
-  return model.tokenizer->encode(apply_chat_template(model, messages));
+  return model.tokenizer->encode(apply_chat_template(model, messages, tools));
 }
 
 }  // namespace pent

@@ -75,12 +75,14 @@ SamplingParams resolved_params(const Model& model, const GenerationOptions& opti
 // BOS where the tokenizer's post-processor adds it.
 std::vector<TokenId> make_prompt(const Model& model, const std::string& user, const std::string& system, bool raw);
 // The same for a conversation (not empty), which may begin with a system message. Raw or without a template: the last
-// message alone.
-std::vector<TokenId> make_prompt(const Model& model, const std::vector<ChatMessage>& messages, bool raw);
+// message alone. `tools` are descriptions of functions (ChatInput), or null; throws kInvalidArgument where no template shows them.
+std::vector<TokenId> make_prompt(const Model& model, const std::vector<ChatMessage>& messages, bool raw,
+                                 const Json& tools = nullptr);
 
 // The text that the model's chat template, which it must have, makes of the messages, ready for the answer. Special tokens
 // are those of tokenizer_config.json; bos_token and eos_token that it does not mention at all come from the model's ids.
-std::string apply_chat_template(const Model& model, const std::vector<ChatMessage>& messages);
+std::string apply_chat_template(const Model& model, const std::vector<ChatMessage>& messages,
+                                const Json& tools = nullptr);
 
 struct FilledHole {
   std::string name;  // given, or "1", "2", … in order

@@ -38,6 +38,7 @@ struct Segment {
 struct Request {
   std::vector<ChatMessage> messages;  // the conversation; or, where it is empty …
   std::string prompt;                 // … text before the canvas, as it is
+  Json tools = nullptr;               // functions that the chat template tells the model of (parse_tools()), or null
   std::vector<Segment> canvas;        // empty: an answer from where the prompt ends to where the model ends it
   bool choice_logprobs =
       false;  // also say how probable each text of a choice is, at the cost of a forward for each such hole

@@ -212,15 +212,36 @@ Segment parse_segment(const Place& place) {
   return segment;
 }
 
+// Functions that may be called, and calls of them: {"type": "function", "function": {"name": …, …}, …}, as chat APIs have both.
+Json parse_functions(const Place& place) {
+  for (size_t i = 0; i < place.array().json.size(); ++i) {
+    const Place each = place.at(i);
+    const bool has_one = each.json.is_object() && each.has("function") && each.json["function"].is_object();
+    if (!has_one || !each.json["function"].contains("name") || !each.json["function"]["name"].is_string())
+      each.expected(R"({"type": "function", "function": {"name": "…", …}})");
+  }
+  if (place.json.empty()) place.refuse("is empty");
+  return place.json;
+}
+
 std::vector<ChatMessage> parse_messages(const Place& place) {
   std::vector<ChatMessage> messages;
   for (size_t i = 0; i < place.array().json.size(); ++i) {
     const Place each = place.at(i);
-    each.only({"role", "content"});
+    each.only({"role", "content", "tool_calls", "tool_call_id", "name"});
+    const bool calls = each.has("tool_calls");
     for (const char* key : {"role", "content"})
-      if (!each.has(key)) each.refuse("has no {}", key);
-    read(each.at("role"), messages.emplace_back().role);
-    read(each.at("content"), messages.back().content);
+      if (!each.has(key) && !(calls && key == std::string_view("content"))) each.refuse("has no {}", key);
+    ChatMessage& message = messages.emplace_back();
+    read(each.at("role"), message.role);
+    if (each.has("content")) read(each.at("content"), message.content);
+    if (calls) message.more["tool_calls"] = parse_functions(each.at("tool_calls"));
+    for (const char* key : {"tool_call_id", "name"}) {
+      std::string text;
+      if (!each.has(key)) continue;
+      read(each.at(key), text);
+      message.more[key] = text;
+    }
   }
   if (messages.empty()) place.refuse("is empty");
   return messages;
@@ -265,7 +286,7 @@ Request parse_request(std::string_view text, const std::string& where) {
     for_each([&](const char* key, auto member) { read_option(section, key, request.options.*member); });
   };
   read_section(place, [](const auto& visit) { for_each_plain(visit); },
-               {"messages", "prompt", "canvas", "budget", "diffusion", "choice_logprobs"});
+               {"messages", "prompt", "tools", "canvas", "budget", "diffusion", "choice_logprobs"});
   if (place.has("budget")) read_section(place.at("budget"), [](const auto& visit) { for_each_of_budget(visit); }, {});
   if (place.has("diffusion"))
     read_section(place.at("diffusion"), [](const auto& visit) { for_each_of_diffusion(visit); }, {});
@@ -274,6 +295,10 @@ Request parse_request(std::string_view text, const std::string& where) {
     place.refuse("has messages and a prompt; keep one, or put the text into the canvas");
   if (place.has("messages")) request.messages = parse_messages(place.at("messages"));
   if (place.has("prompt")) read(place.at("prompt"), request.prompt);
+  if (place.has("tools")) {
+    if (request.messages.empty()) place.refuse("has tools without messages, from which the chat template begins");
+    request.tools = parse_functions(place.at("tools"));
+  }
   if (!place.has("canvas")) return request;
   const Place canvas = place.at("canvas");
   for (size_t i = 0; i < canvas.array().json.size(); ++i) request.canvas.push_back(parse_segment(canvas.at(i)));
@@ -285,13 +310,18 @@ Request parse_request(std::string_view text, const std::string& where) {
   return request;
 }
 
+Json parse_tools(std::string_view text, const std::string& where) {
+  const Json json = parse_json(text, where);
+  return parse_functions(Place{json, "tools", where});
+}
+
 Json to_json(const Request& request) {
   Json json = Json::object();
-  if (!request.messages.empty()) {
-    json["messages"] = Json::array();
-    for (const auto& [role, content] : request.messages)
-      json["messages"].push_back({{"role", role}, {"content", content}});
+  for (const ChatMessage& message : request.messages) {
+    Json& entry = json["messages"].emplace_back(Json{{"role", message.role}, {"content", message.content}});
+    entry.update(message.more);
   }
+  if (!request.tools.is_null()) json["tools"] = request.tools;
   if (!request.prompt.empty()) json["prompt"] = request.prompt;
   for (const Segment& segment : request.canvas)
     json["canvas"].push_back(segment.hole ? Json{{"hole", hole_to_json(*segment.hole)}} : Json{{"text", segment.text}});

@@ -61,7 +61,7 @@ std::shared_ptr<const TurnedMatrix> WeightPacker::turn(const TensorView& stored)
   const int64_t n = stored.cols(), k = stored.rows();
   auto turned = std::make_shared<TurnedMatrix>();
   turned->view = {.name = stored.name, .dtype = DType::kF32, .shape = {n, k}, .bytes = {}};
-  if (kept_) return turned;  // packed already; only its shape is asked for
+  if (kept_ || pool_ == nullptr) return turned;  // only its shape is asked for
   turned->values.resize(static_cast<size_t>(n * k));
   turned->view.bytes = std::as_bytes(std::span(turned->values));
   pool_->parallel_for(k, 16, [&](int64_t begin, int64_t end, int) {
@@ -105,6 +105,7 @@ PackedMatrix WeightPacker::pack_as(PackedMatrix::Format format, const std::vecto
   for (int64_t i = 0; i < parts_each; ++i) n += parts[static_cast<size_t>(i)].rows();
   const int64_t whole = count == 1 ? n : count * stacked_rows(n), panels_each = stacked_rows(n) / kernels::kPanel;
   if (kept_) return kept_->next(format, whole, k);
+  if (pool_ == nullptr) return {};
   PackedMatrix matrix(format, whole, k);
   pool_->parallel_for(matrix.panels(), 1, [&](int64_t begin, int64_t end, int) {
     std::vector<float> rows(static_cast<size_t>(kernels::kPanel * k));

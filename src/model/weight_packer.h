@@ -70,7 +70,7 @@ class WeightPacker {
   const ModelFiles& files_;
   const TensorNames& names_;
   kernels::PackedMatrix::Format format_;
-  ThreadPool* pool_;  // null where nothing is packed
+  ThreadPool* pool_;  // null where tensors are only looked for: matrices are empty then
   std::set<std::string> used_;
   std::unique_ptr<PackedFile> kept_;  // packed earlier; null: to be packed
 

@@ -68,10 +68,11 @@ class Loader : WeightPacker {
     return weights;
   }
 
- private:
+  // Looks for every tensor; without a pool none but vectors is read, and the matrices are empty.
   ModelWeights load() {
     const int64_t d = spec_.d_model;
-    if (!kept_) require_memory(bytes_needed(), fmt::format("{}: packing the weights", files_.where));
+    const bool packs = pool_ != nullptr && !kept_;
+    if (packs) require_memory(bytes_needed(), fmt::format("{}: packing the weights", files_.where));
     ModelWeights weights;
     weights.source = files_.weights;
     if (kept_) weights.packed_file = kept_->file();
@@ -80,10 +81,10 @@ class Loader : WeightPacker {
       throw error(ErrorKind::kCorrupt, "{}: the vocabulary (vocab_size) is {}, but tensor '{}' has {} rows",
                   files_.where, spec_.vocab_size, names_.embedding, table->rows());
     weights.embedding = find(names_.embedding, {spec_.vocab_size, d});
-    if (!kept_) check_finite(*weights.embedding);
+    if (packs) check_finite(*weights.embedding);
     if (spec_.learned_positions) {
       weights.positions = find(names_.positions, {spec_.max_positions, d});
-      if (!kept_) check_finite(*weights.positions);
+      if (packs) check_finite(*weights.positions);
     }
     weights.final_norm = vector(names_.final_norm, d);
     if (spec_.layer_norm) weights.final_norm_bias = vector(names_.final_norm_bias, d);
@@ -96,6 +97,7 @@ class Loader : WeightPacker {
     return weights;
   }
 
+ private:
   // In the order of load(). A full disk, or a folder that cannot be written, only means that the next start packs again.
   static void keep(const std::filesystem::path& path, const Json& key, const ModelWeights& weights) {
     std::vector<PackedMatrix> matrices = {weights.head};
@@ -284,7 +286,7 @@ class Loader : WeightPacker {
     const std::string twin = names_.decoder_prefix + name.substr(std::string_view(names_.encoder_prefix).size());
     if (!used_.contains(twin)) return false;
     const TensorView *copy = files_.weights->find(name), *own = files_.weights->find(twin);
-    if (own == nullptr || std::ranges::equal(copy->bytes, own->bytes)) return true;
+    if (own == nullptr || pool_ == nullptr || std::ranges::equal(copy->bytes, own->bytes)) return true;
     throw error(ErrorKind::kUnsupported, "{}: tensor '{}' differs from '{}'; encoder and decoder must be the same net",
                 files_.weights->describe(), printable(name), printable(twin));
   }
@@ -305,6 +307,10 @@ class Loader : WeightPacker {
 
 double packed_bytes(const ModelFiles& files, const ModelSpec& spec, PackedMatrix::Format format) {
   return Loader(files, spec, format, nullptr).bytes_needed();
+}
+
+void check_tensors(const ModelFiles& files, const ModelSpec& spec) {
+  Loader(files, spec, PackedMatrix::Format::kQ8, nullptr).load();
 }
 
 ModelWeights load_weights(const ModelFiles& files, const ModelSpec& spec, PackedMatrix::Format format, ThreadPool& pool,

@@ -72,6 +72,10 @@ struct ModelWeights {
 // Bytes of the packed matrices.
 double packed_bytes(const ModelFiles& files, const ModelSpec& spec, kernels::PackedMatrix::Format format);
 
+// Throws what load_weights() throws of tensors that are missing, of the wrong shape or type, or have no place in the family, without
+// reading any but vectors.
+void check_tensors(const ModelFiles& files, const ModelSpec& spec);
+
 // `format`: kF32, or kQ8 where the file has no 4-bit blocks. cache: where large int8 and 4-bit weights are looked for packed, and
 // kept. Throws kCorrupt naming the tensor that is missing, of
 // the wrong shape or type, or not finite; kResourceExhausted.

@@ -70,12 +70,15 @@ std::string ChatTemplate::apply(const ChatInput& input) const {
   return jinja::render(program_->body, std::move(variables), input.now, program_->where);
 }
 
-std::string ChatTemplate::apply(const std::vector<ChatMessage>& messages, bool add_generation_prompt,
-                                Json variables) const {
-  ChatInput input{
-      .messages = Json::array(), .add_generation_prompt = add_generation_prompt, .variables = std::move(variables)};
+std::string ChatTemplate::apply(const std::vector<ChatMessage>& messages, bool add_generation_prompt, Json variables,
+                                Json tools) const {
+  ChatInput input{.messages = Json::array(),
+                  .tools = std::move(tools),
+                  .add_generation_prompt = add_generation_prompt,
+                  .variables = std::move(variables)};
   for (const ChatMessage& message : messages) {
-    input.messages.push_back({{"role", message.role}, {"content", message.content}});
+    Json& entry = input.messages.emplace_back(Json{{"role", message.role}, {"content", message.content}});
+    entry.update(message.more);
   }
   return apply(input);
 }

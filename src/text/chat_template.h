@@ -12,8 +12,9 @@
 namespace pent {
 
 struct ChatMessage {
-  std::string role;  // "system", "user", "assistant"
+  std::string role;  // "system", "user", "assistant", "tool"
   std::string content;
+  Json more = Json::object();  // what else chat APIs say of a message: tool_calls, tool_call_id, name
 
   bool operator==(const ChatMessage&) const = default;
 };
@@ -38,7 +39,7 @@ class ChatTemplate {
   // kUnsupported and kResourceExhausted.
   std::string apply(const ChatInput& input) const;
   std::string apply(const std::vector<ChatMessage>& messages, bool add_generation_prompt,
-                    Json variables = Json::object()) const;
+                    Json variables = Json::object(), Json tools = nullptr) const;
 
  private:
   std::shared_ptr<const struct JinjaProgram> program_;

@@ -183,6 +183,39 @@ TEST(Run, RefusesWhatMakesNoSenseForTheModel) {
   EXPECT_EQ(run_pent({"run", "-m", models().diffusion(), "--system", "be kind", "x"}).code, 2);
 }
 
+TEST(Run, ToolsGoThroughTheChatTemplate) {
+  const TempDir directory;
+  const std::string model = (directory / "model").string(), file = (directory / "tools.json").string();
+  std::filesystem::copy(models().ar(), model);
+  write_file_atomically(directory / "model/chat_template.jinja",
+                        "{% for t in tools or [] %}{{ t.function.name }} {% endfor %}{{ messages[0].content }}");
+  const std::string tools = R"([{"type": "function", "function": {"name": "house"}}])";
+  write_file_atomically(file, tools);
+  const auto run = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"run", "-m", model, "--max-tokens", "8", "--json"});
+    more.emplace_back("the sea");
+    const Outcome outcome = run_pent(more);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return parse_json(outcome.out, "stdout");
+  };
+  const Json without = run({}), with = run({"--tools", tools}), from_file = run({"--tools", file});
+  EXPECT_GT(with["prompt_tokens"], without["prompt_tokens"]);
+  EXPECT_EQ(with["token_ids"], from_file["token_ids"]);
+  const std::pair<std::vector<std::string>, const char*> refused[] = {
+      {{"-m", model, "--tools", "[1]"}, "--tools: tools[0] is 1; expected"},
+      {{"-m", model, "--tools", "/nonexistent/tools"}, "/nonexistent/tools"},
+      {{"-m", model, "--tools", tools, "--raw"}, "--tools needs a chat template, which --raw leaves out"},
+      {{"-m", models().ar(), "--tools", tools}, "--tools needs a chat template, which this model does not have"}};
+  for (auto [words, why] : refused) {
+    words.insert(words.begin(), "run");
+    words.emplace_back("the sea");
+    const Outcome outcome = run_pent(words);
+    EXPECT_NE(outcome.code, 0);
+    EXPECT_NE(outcome.err.find(why), std::string::npos) << outcome.err;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  }
+}
+
 TEST(Run, SpeculationSaysWhatBecameOfItsDraftsAndReplays) {
   const TempDir directory;
   const std::string trace = (directory.path() / "trace").string();

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include "base/json.h"
 #include "base/mapped_file.h"
@@ -145,6 +147,45 @@ TEST(Inspect, SaysWhyAFileIsRefused) {
   EXPECT_EQ(outcome.code, 1);
   EXPECT_NE(outcome.err.find("broken.gguf"), std::string::npos) << outcome.err;
   EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1);
+}
+
+// In one line, with what is wrong and where.
+TEST(Inspect, SaysWhyAModelIsRefused) {
+  const auto refused = [](const std::function<void(const std::filesystem::path&)>& damage, const std::string& why) {
+    const TempDir directory;
+    const std::filesystem::path model = directory / "model";
+    std::filesystem::copy(models().ar(), model);
+    damage(model);
+    const Outcome outcome = run_pent({"inspect", model.string()});
+    EXPECT_EQ(outcome.code, 1) << why;
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_NE(outcome.err.find(why), std::string::npos) << outcome.err;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  };
+  const auto with = [&](const char* key, const Json& value, const std::string& why) {
+    refused(
+        [&](const std::filesystem::path& model) {
+          Json config = parse_json(read_file(model / "config.json"), "config.json");
+          config[key] = value;
+          write_file_atomically(model / "config.json", config.dump());
+        },
+        why);
+  };
+  with("architectures", {"MambaForCausalLM"}, "'MambaForCausalLM' (model_type 'llama') is none of the families");
+  with("num_hidden_layers", 1'000'000'000'000, "'num_hidden_layers'");
+  with("num_hidden_layers", 3, "model.layers.2.");
+  with("num_attention_heads", -4, "'num_attention_heads'");
+  with("vocab_size", 301, "the vocabulary (vocab_size) is 301, but tensor 'model.embed_tokens.weight' has 300 rows");
+  with("quantization_config", {{"quant_method", "gptq"}, {"bits", 4}}, "quantised with GPTQ");
+  with("quantization_config", {{"quant_method", "awq"}}, "quantised with AWQ");
+  with("quantization_config", {{"quant_method", "fp8"}}, "quantised with FP8");
+  with("quantization_config", {{"quant_method", "compressed-tensors"}, {"format", "pack-quantized"}},
+       "quantised with compressed-tensors (pack-quantized)");
+  refused(
+      [](const std::filesystem::path& model) {
+        std::filesystem::rename(model / "model.safetensors", model / "pytorch_model.bin");
+      },
+      "python3 -c");
 }
 
 TEST(Synth, WritesAModelOfAPublishedShapeThatRuns) {

@@ -319,5 +319,24 @@ TEST(MakePrompt, TheTemplateSeesTheTokensOfTheConfigElseThoseOfTheModel) {
   EXPECT_EQ(apply_chat_template(model, {{"system", "S"}, {"user", "hi"}}), "[|</s>]Shi");
 }
 
+TEST(MakePrompt, ToolsAreShownByTheTemplateOrRefused) {
+  Model model = fake_model(fake_ar_spec());
+  const Json tools = {{{"type", "function"}, {"function", {{"name", "ab"}}}}};
+  EXPECT_ERROR(make_prompt(model, {{"user", "c"}}, /*raw=*/false, tools), kInvalidArgument,
+               "--tools needs a chat template", "does not have");
+  EXPECT_ERROR(make_prompt(model, {{"user", "c"}}, /*raw=*/true, tools), kInvalidArgument, "--raw");
+  model.chat_template = std::make_unique<ChatTemplate>(ChatTemplate::parse(
+      "{% for t in tools or [] %}[{{ t.function.name }}]{% endfor %}{% for m in messages %}{{ m.content }}"
+      "{% for c in m.tool_calls or [] %} {{ c.function.name }}{% endfor %}{% endfor %}",
+      "t"));
+  EXPECT_EQ(apply_chat_template(model, {{"user", "c"}}, tools), "[ab]c");
+  EXPECT_EQ(make_prompt(model, {{"user", "c"}}, /*raw=*/false, tools), (Ids{6, 5, 7, 3}));
+  EXPECT_EQ(make_prompt(model, {{"user", "c"}}, /*raw=*/false), Ids{3});
+  EXPECT_EQ(apply_chat_template(model, {{"assistant", "", {{"tool_calls", tools}}}}), " ab");
+  model.chat_template = std::make_unique<ChatTemplate>(ChatTemplate::parse("{{ messages[0].content }}", "t"));
+  EXPECT_ERROR(make_prompt(model, {{"user", "c"}}, /*raw=*/false, tools), kInvalidArgument,
+               "the chat template of fake does not show tools to the model");
+}
+
 }  // namespace
 }  // namespace pent

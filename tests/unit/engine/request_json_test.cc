@@ -40,6 +40,26 @@ TEST(RequestJson, HoldsWhatATemplateSaysAndMore) {
   EXPECT_EQ(parse_request(to_json_line(to_json(request)), "printed"), request);
 }
 
+TEST(RequestJson, ToolsAndTheirCallsAreThoseOfChatApis) {
+  const std::string tools =
+      R"([{"type":"function","function":{"name":"weather","parameters":{"type":"object","properties":{"b":{},"a":{}}}}}])";
+  const std::string calls = R"([{"id":"c1","type":"function","function":{"name":"weather","arguments":{"b":1}}}])";
+  const Request request =
+      parse_request(R"({"tools": )" + tools + R"(, "messages": [{"role": "user", "content": "Rain?"},
+    {"role": "assistant", "content": null, "tool_calls": )" +
+                        calls + R"(},
+    {"role": "tool", "content": "wet", "tool_call_id": "c1", "name": "weather"}]})",
+                    "request");
+  EXPECT_EQ(to_json_line(request.tools), tools);  // keys in their order: the template prints them
+  ASSERT_EQ(request.messages.size(), 3u);
+  EXPECT_EQ(request.messages[0].more, Json::object());
+  EXPECT_EQ(request.messages[1].content, "");
+  EXPECT_EQ(to_json_line(request.messages[1].more["tool_calls"]), calls);
+  EXPECT_EQ(request.messages[2].more, (Json{{"tool_call_id", "c1"}, {"name", "weather"}}));
+  EXPECT_EQ(parse_request(to_json_line(to_json(request)), "printed"), request);
+  EXPECT_EQ(parse_tools(tools, "tools.json"), request.tools);
+}
+
 TEST(RequestJson, ATemplatePrintedIsTheTemplateAgain) {
   Request request;
   request.canvas = parse_fill_template("a [[3]] [[n:2..5]][[*]] \\[[ [[regex:[0-9]]]] [[choice:x|y|]] [[~old words]]");
@@ -60,7 +80,7 @@ TEST(RequestJson, EveryNumberMayBeInfinite) {
 TEST(RequestJson, WhatIsWrongIsToldWithItsPath) {
   const std::pair<const char*, const char*> wrong[] = {
       {R"([])", "r: the request is []; expected an object"},
-      {R"({"max_tokenz": 4})", "r: the request has a key 'max_tokenz'; known are messages, prompt, canvas"},
+      {R"({"max_tokenz": 4})", "r: the request has a key 'max_tokenz'; known are messages, prompt, tools, canvas"},
       {R"({"max_tokens": 4.5})", "r: max_tokens is 4.5; expected a whole number"},
       {R"({"max_tokens": 4294967296})", "r: max_tokens is 4294967296; expected a whole number"},
       {R"({"seed": -1})", "r: seed is -1; expected a whole number from 0 to 2^53"},
@@ -72,6 +92,15 @@ TEST(RequestJson, WhatIsWrongIsToldWithItsPath) {
       {R"({"diffusion": {"trim_tail": 1}})", "r: diffusion.trim_tail is 1; expected true or false"},
       {R"({"messages": []})", "r: messages is empty"},
       {R"({"messages": [{"role": "user"}]})", "r: messages[0] has no content"},
+      {R"({"messages": [{"role": "user", "content": null}]})", "r: messages[0] has no content"},
+      {R"({"messages": [{"role": "assistant", "tool_calls": []}]})", "r: messages[0].tool_calls is empty"},
+      {R"({"messages": [{"role": "assistant", "tool_calls": [{"function": "f"}]}]})",
+       "r: messages[0].tool_calls[0] is {\"function\":\"f\"}; expected {\"type\": \"function\", \"function\": "
+       "{\"name\""},
+      {R"({"messages": [{"role": "tool", "content": "x", "name": 1}]})", "r: messages[0].name is 1; expected a text"},
+      {R"({"messages": [{"role": "user", "content": "x"}], "tools": {}})", "r: tools is {}; expected an array"},
+      {R"({"messages": [{"role": "user", "content": "x"}], "tools": [{"name": "f"}]})", "r: tools[0] is {"},
+      {R"({"prompt": "x", "tools": [{"function": {"name": "f"}}]})", "r: the request has tools without messages"},
       {R"({"messages": [{"role": "user", "content": "x"}], "prompt": "y"})",
        "r: the request has messages and a prompt"},
       {R"({"canvas": {}})", "r: canvas is {}; expected an array"},
@@ -100,6 +129,8 @@ TEST(RequestJson, WhatIsWrongIsToldWithItsPath) {
   };
   for (const auto& [json, why] : wrong) EXPECT_ERROR(parse_request(json, "r"), kInvalidArgument, why) << json;
   EXPECT_ERROR(parse_request("{", "r"), kCorrupt, "r: not valid JSON");
+  EXPECT_ERROR(parse_tools("[]", "t.json"), kInvalidArgument, "t.json: tools is empty");
+  EXPECT_ERROR(parse_tools("[", "t.json"), kCorrupt, "t.json: not valid JSON");
 }
 
 }  // namespace
