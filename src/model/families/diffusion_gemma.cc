@@ -23,18 +23,18 @@ bool matches(const ModelFiles& files) { return has_architecture(files, kDiffusio
 // Which layers see everything: as listed, else every sixth; the last one in any case.
 std::vector<int> full_layers(const ConfigReader& config, int n_layers) {
   std::vector<int> layers;
-  const bool listed = config.has("layer_types");
-  if (listed && (!config.config().at("layer_types").is_array() ||
-                 config.config().at("layer_types").size() != static_cast<size_t>(n_layers)))
+  const Json* types = config.has("layer_types") ? &config.config().at("layer_types") : nullptr;
+  if (types != nullptr && (!types->is_array() || types->size() != static_cast<size_t>(n_layers)))
     throw error(ErrorKind::kCorrupt, "{}: 'layer_types' is no list of {} layers", config.where(), n_layers);
   for (int layer = 0; layer < n_layers; ++layer) {
     bool full = (layer + 1) % 6 == 0;
-    if (listed) {
-      const Json& type = config.config().at("layer_types")[static_cast<size_t>(layer)];
-      if (type != kSliding && type != kFull)
+    if (types != nullptr) {
+      const Json& type = (*types)[static_cast<size_t>(layer)];
+      const std::string name = type.is_string() ? type.get<std::string>() : "";
+      if (name != kSliding && name != kFull)
         refuse(config, fmt::format("'layer_types' has {}; \"{}\" and \"{}\" are supported",
                                    printable(to_json_line(type)), kSliding, kFull));
-      full = type == kFull;
+      full = name == kFull;
     }
     if (full || layer == n_layers - 1) layers.push_back(layer);
   }
