@@ -165,7 +165,7 @@ Constraint parse_constraint(const Place& place) {
   read(value, constraint.text);
   if (constraint.text.empty()) value.refuse("is empty");
   if (place.has("grammar")) constraint.kind = Constraint::Kind::kGrammar;
-  if (place.has("chars")) constraint.text = "[" + escaped_for_regex(constraint.text) + "]*";
+  if (place.has("chars")) constraint.text = fmt::format("[{}]*", escaped_for_regex(constraint.text));
   return constraint;
 }
 

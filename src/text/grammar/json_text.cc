@@ -110,7 +110,8 @@ Expr natural(int64_t low, int64_t high) {
   const std::string first = std::to_string(low), last = std::to_string(high);
   std::vector<Expr> items;
   for (size_t length = first.size(); length <= last.size(); ++length) {
-    const std::string smallest = length == 1 ? "0" : "1" + std::string(length - 1, '0');
+    std::string smallest(length, '0');
+    if (length > 1) smallest[0] = '1';
     items.push_back(same_length(length == first.size() ? first : smallest,
                                 length == last.size() ? last : std::string(length, '9'), 0));
   }

@@ -68,7 +68,7 @@ std::vector<std::string> kinds_of(const SchemaPlace& place) {
   if (each.is_object() && (each.contains("const") || each.contains("enum"))) {
     const Json given = each.contains("const") ? Json::array({each["const"]}) : each["enum"];
     for (const Json& value : given)  // 1 is 1.0
-      kinds.push_back("=" + text_of(value.is_number() ? Json(value.get<double>()) : value));
+      kinds.push_back(fmt::format("={}", text_of(value.is_number() ? Json(value.get<double>()) : value)));
   } else if (each.is_object() && each.contains("type")) {
     kinds = place.types();
     for (std::string& kind : kinds) kind = kind == "integer" ? "number" : kind;
