@@ -29,11 +29,12 @@ void print_text(const Family& family) {
              family.proof == nullptr ? "nothing yet" : family.proof);
 }
 
-// docs/families.md, whole (script/families-doc).
+// The first half of docs/families.md; script/families-doc adds the second.
 void print_markdown() {
   fmt::print(
-      "# Model families\n\nWritten by `script/families-doc` from `pent families --markdown`; change the tables in "
-      "`src/model/families/` instead.\n\n"
+      "# Model families\n\n"
+      "Written by `script/families-doc` from `pent families --markdown` and the list of parity tests;\n"
+      "change the tables in `src/model/families/` instead.\n\n"
       "| family | models | `architectures` | `model_type` | GGUF | logits compared with "
       "|\n|---|---|---|---|---|---|\n");
   for (const Family& family : families())
@@ -52,7 +53,7 @@ void print_markdown() {
 Action define_families(CommandLine& line) {
   auto args = std::make_shared<Arguments>();
   line.flag("--json", args->json, "one JSON document");
-  line.flag("--markdown", args->markdown, "the page docs/families.md");
+  line.flag("--markdown", args->markdown, "the table of docs/families.md");
   return [args] {
     if (args->markdown) {
       print_markdown();

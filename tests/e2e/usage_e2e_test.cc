@@ -24,17 +24,20 @@ TEST_P(WrongUsage, IsOneLineAndExitCodeTwo) {
 using Words = std::vector<std::string>;
 INSTANTIATE_TEST_SUITE_P(
     Cli, WrongUsage,
-    ::testing::Values(
-        Words{"paint"}, Words{"run", "--colour", "x"}, Words{"run", "a", "b"}, Words{"run", "--steps", "many", "x"},
-        Words{"run", "--seed", "-1", "x"}, Words{"run", "--seed", "9007199254740993", "x"},
-        Words{"run", "-n", "0", "x"}, Words{"run", "--exact-tokens", "0", "x"},
-        Words{"run", "--exact-tokens", "4", "--max-tokens", "4", "x"}, Words{"run", "--mode", "backwards", "x"},
-        Words{"run", "--score", "luck", "x"}, Words{"run", "--steps", "4", "--steps-per-block", "2", "x"},
-        Words{"run", "--threads", "0", "x"}, Words{"fill"}, Words{"fill", "--request", "-", "x [[1]]"}, Words{"edit"},
-        Words{"edit", "--diff", "--json", "-"}, Words{"replay"}, Words{"tokenize"}, Words{"detokenize"},
-        Words{"logits", "--tokens", "1"}, Words{"logits", "--tokens", "1,x", "--out", "/nonexistent/f.npy"},
-        Words{"logits", "--tokens", "1", "--mask", "block:0", "--out", "f.npy"}, Words{"score", "--window", "5", "-"},
-        Words{"completion", "csh"}, Words{"help", "paint"}));
+    ::testing::Values(Words{"paint"}, Words{"run", "--colour", "x"}, Words{"run", "a", "b"},
+                      Words{"run", "--steps", "many", "x"}, Words{"run", "--seed", "-1", "x"},
+                      Words{"run", "--seed", "9007199254740993", "x"}, Words{"run", "-n", "0", "x"},
+                      Words{"run", "--exact-tokens", "0", "x"},
+                      Words{"run", "--exact-tokens", "4", "--max-tokens", "4", "x"},
+                      Words{"run", "--mode", "backwards", "x"}, Words{"run", "--score", "luck", "x"},
+                      Words{"run", "--steps", "4", "--steps-per-block", "2", "x"}, Words{"run", "--threads", "0", "x"},
+                      Words{"run", "--tools", "[1]", "x"},
+                      Words{"run", "--tools", R"([{"function": {"name": "f"}}])", "--raw", "x"}, Words{"fill"},
+                      Words{"fill", "--request", "-", "x [[1]]"}, Words{"edit"}, Words{"edit", "--diff", "--json", "-"},
+                      Words{"replay"}, Words{"tokenize"}, Words{"detokenize"}, Words{"logits", "--tokens", "1"},
+                      Words{"logits", "--tokens", "1,x", "--out", "/nonexistent/f.npy"},
+                      Words{"logits", "--tokens", "1", "--mask", "block:0", "--out", "f.npy"},
+                      Words{"score", "--window", "5", "-"}, Words{"completion", "csh"}, Words{"help", "paint"}));
 
 TEST(Usage, WithoutAVerbShowsTheOverviewAndFails) {
   const Outcome outcome = run_pent({});
