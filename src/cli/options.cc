@@ -100,6 +100,7 @@ void add_generation_options(CommandLine& line, RunOptions& options) {
   line.option("--json-schema", g.json_schema,
               "the text is JSON of this schema: JSON itself, or the name of a file with it");
   line.option("--grammar", g.grammar, "the text is of this grammar in GBNF: rules, or the name of a file with them");
+  line.option("--include", g.include, "the text has this in it, wherever the model puts it; may be repeated");
   line.option("--max-nfe", g.max_nfe, "end after this many forward passes; the last one writes all that is left");
   line.option("--deadline-ms", g.deadline_ms, "end after this time: one more forward pass writes all that is left");
 }

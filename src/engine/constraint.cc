@@ -7,6 +7,7 @@
 #include "text/grammar/gbnf.h"
 #include "text/grammar/json_schema.h"
 #include "text/grammar/regex_syntax.h"
+#include "text/utf8.h"
 
 namespace pent {
 namespace {
@@ -17,6 +18,10 @@ std::string pattern_of(const std::vector<std::string>& choices) {
   return pattern + ")";
 }
 
+grammar::Expr any_text() {
+  return grammar::repeat(grammar::character(grammar::CodeSet::all()), 0, grammar::kUnlimited);
+}
+
 grammar::Grammar read(const Constraint& constraint) {
   switch (constraint.kind) {
     case Constraint::Kind::kRegex: return grammar::grammar_of(grammar::parse_regex(constraint.text, constraint.what));
@@ -25,18 +30,42 @@ grammar::Grammar read(const Constraint& constraint) {
     case Constraint::Kind::kGrammar: return grammar::parse_gbnf(constraint.text, constraint.what);
     case Constraint::Kind::kChoice:
       return grammar::grammar_of(grammar::parse_regex(pattern_of(constraint.choices), constraint.what));
+    case Constraint::Kind::kAnyText: return grammar::grammar_of(any_text());
   }
   PENT_CHECK(false, "constraint kind {}", static_cast<int>(constraint.kind));
+}
+
+// One automaton after the other that finds an included text: the product has a state for what was found and what is begun.
+grammar::Automaton automaton_of(const Constraint& constraint) {
+  using grammar::Automaton;
+  Automaton automaton = Automaton::compile(read(constraint), constraint.what);
+  for (const std::string& text : constraint.include) {
+    const auto containing = grammar::grammar_of(grammar::sequence({any_text(), grammar::literal(text), any_text()}));
+    automaton = Automaton::intersection(automaton, Automaton::compile(containing, constraint.what), constraint.what);
+  }
+  return automaton;
 }
 
 }  // namespace
 
 std::optional<Constraint> constraint_of(const GenerationOptions& options) {
+  using Kind = Constraint::Kind;
+  for (const std::string& text : options.include)
+    if (text.empty() || !is_valid_utf8(text))
+      throw error(ErrorKind::kInvalidArgument, "--include is {}; expected a text that the answer has in it",
+                  text.empty() ? "empty" : "not UTF-8");
   std::vector<Constraint> given;
-  if (options.regex) given.push_back({Constraint::Kind::kRegex, *options.regex, {}, "--regex"});
-  if (options.json_schema) given.push_back({Constraint::Kind::kJsonSchema, *options.json_schema, {}, "--json-schema"});
-  if (options.grammar) given.push_back({Constraint::Kind::kGrammar, *options.grammar, {}, "--grammar"});
-  if (given.empty()) return std::nullopt;
+  if (options.regex) given.push_back({.kind = Kind::kRegex, .text = *options.regex, .what = "--regex"});
+  if (options.json_schema)
+    given.push_back({.kind = Kind::kJsonSchema, .text = *options.json_schema, .what = "--json-schema"});
+  if (options.grammar) given.push_back({.kind = Kind::kGrammar, .text = *options.grammar, .what = "--grammar"});
+  if (given.empty()) {
+    if (options.include.empty()) return std::nullopt;
+    given.push_back({.kind = Kind::kAnyText, .what = "--include"});
+  } else if (!options.include.empty()) {
+    given[0].what += " with --include";
+  }
+  given[0].include = options.include;
   if (given.size() > 1)
     throw error(ErrorKind::kInvalidArgument, "{} and {} were both given; keep one", given[0].what, given[1].what);
   if (!options.stop.empty())
@@ -48,9 +77,8 @@ std::shared_ptr<const TokenAutomaton> ConstraintCompiler::compile(const Constrai
                                                                   const Tokenizer& tokenizer, const ModelSpec& spec,
                                                                   bool may_end, bool opens) {
   if (last_made_ && last_ == constraint && last_may_end_ == may_end && last_opens_ == opens) return last_made_;
-  grammar::Automaton automaton = grammar::Automaton::compile(read(constraint), constraint.what);
   if (!trie_) read_vocabulary(tokenizer, spec);
-  last_made_ = std::make_shared<const TokenAutomaton>(std::move(automaton), trie_, spec.vocab_size,
+  last_made_ = std::make_shared<const TokenAutomaton>(automaton_of(constraint), trie_, spec.vocab_size,
                                                       may_end ? spec.stop_ids : std::vector<int32_t>(), constraint.what,
                                                       opens ? opening_ : nullptr);
   last_ = constraint;

@@ -16,16 +16,18 @@ namespace pent {
 
 // A language and its name in errors.
 struct Constraint {
-  enum class Kind { kRegex, kJsonSchema, kGrammar, kChoice };
+  enum class Kind { kRegex, kJsonSchema, kGrammar, kChoice, kAnyText };
   Kind kind = Kind::kRegex;
   std::string text;
   std::vector<std::string> choices;  // kChoice: one of these texts
   std::string what;                  // "--regex"
+  std::vector<std::string> include;  // texts that stand in it, anywhere and in any order; they may overlap
 
   bool operator==(const Constraint&) const = default;
 };
 
-// The option given, if one is. Throws kInvalidArgument when two are, or one together with stop strings, which could cut the text.
+// What the options say of the text: one language, texts that it includes, or both. Nothing where they say nothing. Throws kInvalidArgument
+// when there are two languages, or one together with stop strings, which could cut the text, and for an included text that is none.
 std::optional<Constraint> constraint_of(const GenerationOptions& options);
 
 // Keeps what was made last: a request's answers, or requests one after the other, often ask for the same.

@@ -29,6 +29,7 @@ void for_each_plain(const Visit& visit) {
   visit("regex", &GenerationOptions::regex);
   visit("json_schema", &GenerationOptions::json_schema);
   visit("grammar", &GenerationOptions::grammar);
+  visit("include", &GenerationOptions::include);
 }
 
 template <typename Visit>

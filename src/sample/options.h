@@ -44,6 +44,7 @@ struct GenerationOptions {
   // What the text must be, one of them at most: a regular expression (text/grammar/regex_syntax.h), a JSON Schema
   // (json_schema.h) as JSON, or a grammar in GBNF (gbnf.h).
   std::optional<std::string> regex, json_schema, grammar;
+  std::vector<std::string> include;  // … and texts that stand in it
 
   bool operator==(const GenerationOptions&) const = default;
 };

@@ -307,6 +307,19 @@ TEST(Run, ExactTokensAreThatMany) {
   EXPECT_EQ(run_pent({"run", "-m", models().diffusion(), "--exact-tokens", "129", "x"}).code, 2);  // the context is 128
 }
 
+TEST(Run, IncludedTextsAreThere) {
+  for (const std::string& model : {models().diffusion(), models().ar()}) {
+    const Outcome outcome = run_pent({"run", "-m", model, "--max-tokens", "40", "--temperature", "1", "--include",
+                                      "boat", "--include", "a cat", "the sea"});
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_NE(outcome.out.find("boat"), std::string::npos) << outcome.out;
+    EXPECT_NE(outcome.out.find("a cat"), std::string::npos) << outcome.out;
+    const Outcome refused = run_pent({"run", "-m", model, "--max-tokens", "2", "--include", "a boat and a cat", "x"});
+    EXPECT_EQ(refused.code, 2);
+    EXPECT_NE(refused.err.find("--include: the shortest text that matches it has"), std::string::npos) << refused.err;
+  }
+}
+
 TEST(Fill, ATemplateIsARequestThatCanBePrintedAndReadBack) {
   const std::string text = "the mouse [[2..6]] the sea [[n:choice:at night|by day]].";
   const Outcome printed = run_pent({"fill", "--print-request", "--seed", "5", "--max-nfe", "40", text});

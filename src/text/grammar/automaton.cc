@@ -182,7 +182,24 @@ Table minimized(Table table) {
   return small;
 }
 
+// Throws kInvalidArgument when no text is accepted.
+Table trimmed(Table table, const std::string& what) {
+  if (!remove_dead_ends(table)) throw error(ErrorKind::kInvalidArgument, "{}: no text matches it", what);
+  return minimized(std::move(table));
+}
+
+[[noreturn]] void refuse_size(const std::string& what) {
+  throw error(ErrorKind::kResourceExhausted,
+              "{}: it needs an automaton of more than {} states; use smaller counts or less of it", what, kMaxStates);
+}
+
 }  // namespace
+
+Automaton::Automaton(std::span<const uint8_t> class_of, size_t class_count, std::vector<int32_t> next,
+                     std::vector<bool> accepting, int nesting)
+    : class_count_(class_count), next_(std::move(next)), accepting_(std::move(accepting)), nesting_(nesting) {
+  std::copy(class_of.begin(), class_of.end(), class_of_);
+}
 
 Automaton Automaton::compile(const Grammar& grammar, const std::string& what) {
   for (const int nesting : kNestings) {
@@ -191,20 +208,50 @@ Automaton Automaton::compile(const Grammar& grammar, const std::string& what) {
     Table table;
     if (nfa.complete &&
         Subsets(nfa).build(classes, nfa.recursive && nesting > 0 ? kMaxRecursiveStates : kMaxStates, table)) {
-      if (!remove_dead_ends(table)) throw error(ErrorKind::kInvalidArgument, "{}: no text matches it", what);
-      table = minimized(std::move(table));
-      Automaton automaton;
-      automaton.class_count_ = table.classes;
-      std::copy(std::begin(classes.of), std::end(classes.of), automaton.class_of_);
-      automaton.next_ = std::move(table.next);
-      automaton.accepting_ = std::move(table.accepting);
-      automaton.nesting_ = nfa.cut ? nesting : 0;
-      return automaton;
+      table = trimmed(std::move(table), what);
+      return {classes.of, table.classes, std::move(table.next), std::move(table.accepting), nfa.cut ? nesting : 0};
     }
     if (!nfa.recursive) break;
   }
-  throw error(ErrorKind::kResourceExhausted,
-              "{}: it needs an automaton of more than {} states; use smaller counts or less of it", what, kMaxStates);
+  refuse_size(what);
+}
+
+// Pairs of states that the same texts lead to.
+Automaton Automaton::intersection(const Automaton& a, const Automaton& b, const std::string& what) {
+  ByteClasses classes;
+  std::map<std::pair<uint8_t, uint8_t>, uint8_t> known_classes;
+  for (int byte = 0; byte < 256; ++byte) {
+    const auto [place, is_new] =
+        known_classes.try_emplace({a.class_of_[byte], b.class_of_[byte]}, static_cast<uint8_t>(known_classes.size()));
+    if (is_new) classes.examples.push_back(static_cast<uint8_t>(byte));
+    classes.of[byte] = place->second;
+  }
+  Table table{.classes = classes.examples.size()};
+  std::map<std::pair<int32_t, int32_t>, int32_t> known;
+  std::vector<std::pair<int32_t, int32_t>> pairs;
+  const auto state_of = [&](int32_t of_a, int32_t of_b) {
+    const auto [place, is_new] = known.try_emplace({of_a, of_b}, static_cast<int32_t>(pairs.size()));
+    if (is_new) {
+      pairs.emplace_back(of_a, of_b);
+      table.accepting.push_back(a.accepts(of_a) && b.accepts(of_b));
+      table.next.resize(table.next.size() + table.classes, kDead);
+    }
+    return place->second;
+  };
+  state_of(a.start(), b.start());
+  for (size_t state = 0; state < pairs.size(); ++state) {
+    if (pairs.size() > kMaxStates) refuse_size(what);
+    for (size_t cls = 0; cls < table.classes; ++cls) {
+      const int32_t of_a = a.next(pairs[state].first, classes.examples[cls]);
+      const int32_t of_b = b.next(pairs[state].second, classes.examples[cls]);
+      if (of_a == kDead || of_b == kDead) continue;
+      const int32_t target = state_of(of_a, of_b);
+      table.at(state, cls) = target;
+    }
+  }
+  table = trimmed(std::move(table), what);
+  return {classes.of, table.classes, std::move(table.next), std::move(table.accepting),
+          std::max(a.nesting_, b.nesting_)};
 }
 
 bool Automaton::matches(std::string_view text) const {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,8 @@ class Automaton {
   // `what` names the language in errors ("--regex"). Throws kInvalidArgument when no text is in the language, kResourceExhausted
   // when it needs more than kMaxStates states.
   static Automaton compile(const Grammar& grammar, const std::string& what);
+  // The texts that both have; throws what compile() throws.
+  static Automaton intersection(const Automaton& a, const Automaton& b, const std::string& what);
 
   int32_t size() const { return static_cast<int32_t>(accepting_.size()); }
   int32_t start() const { return 0; }
@@ -40,6 +43,9 @@ class Automaton {
   int nesting() const { return nesting_; }
 
  private:
+  Automaton(std::span<const uint8_t> class_of, size_t class_count, std::vector<int32_t> next,
+            std::vector<bool> accepting, int nesting);
+
   size_t class_count_ = 0;
   uint8_t class_of_[256] = {};
   std::vector<int32_t> next_;  // [state, class]

@@ -1,4 +1,5 @@
-// The tests of spec 44 §14 that need no server, each under its id; are in tests/unit/sample.
+// The tests of spec 44 §14 that need no server, each under its id; are in tests/unit/sample/constraint_test.cc and
+// schema_property_test.cc, A-9 in best_text_test.cc, A-3's expand and delete tokens in dreamon_test.cc.
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
@@ -35,6 +36,7 @@ FakeDenoiser::Logits suits_a_length(int length) {
   };
 }
 
+// the search, behind a bias that the mean confidence alone would follow.
 TEST(Applications, A03_TheLengthSearchFindsTheTrueLengthBehindAKnownBias) {
   for (int length = 1; length <= 64; ++length) {
     Model model = fake_model(fake_diffusion_spec(), suits_a_length(length));
@@ -42,6 +44,7 @@ TEST(Applications, A03_TheLengthSearchFindsTheTrueLengthBehindAKnownBias) {
   }
 }
 
+//
 TEST(Applications, A03_TheBiasMayBeACurveFittedToTheModel) {
   for (const int length : {1, 5, 17, 40, 64}) {
     Model model = fake_model(fake_diffusion_spec(), suits_a_length(length));
@@ -55,6 +58,7 @@ TEST(Applications, A03_TheBiasMayBeACurveFittedToTheModel) {
   }
 }
 
+//
 TEST(Applications, A03_TheBudgetOfForwardsIsNeverExceeded) {
   for (int budget = 1; budget <= 12; ++budget) {
     Model model = fake_model(fake_diffusion_spec(), suits_a_length(23));
@@ -66,50 +70,56 @@ TEST(Applications, A03_TheBudgetOfForwardsIsNeverExceeded) {
   }
 }
 
+std::string any_text() {
+  std::string made;
+  for (int i = *rc::gen::inRange(1, 6); i > 0; --i)
+    made += *rc::gen::element<std::string>("a", "b", "c", " ", "[", "]");
+  return made;
+}
+
+Request any_request() {
+  Request request;
+  const int pieces = *rc::gen::inRange(1, 6);
+  for (int i = 0; i < pieces; ++i) {
+    if (*rc::gen::inRange(0, 3) > 0) request.canvas.push_back({.text = any_text(), .hole = {}});
+    Hole hole;
+    switch (*rc::gen::inRange(0, 4)) {
+      case 0: hole.min_tokens = hole.max_tokens = *rc::gen::inRange(1, 5); break;
+      case 1: hole.min_tokens = *rc::gen::inRange(1, 4), hole.max_tokens = hole.min_tokens + 3; break;
+      case 2: hole.constraint = Constraint{.text = *rc::gen::element<std::string>("[ab]{1,4}", "(ab|c)+", "c?")}; break;
+      case 3:
+        hole.draft = any_text();
+        if (*rc::gen::arbitrary<bool>()) hole.strength = *rc::gen::element(0.0, 0.4, 1.0);
+    }
+    request.canvas.push_back({.text = {}, .hole = hole});
+  }
+  check_canvas(request.canvas);
+  request.options.seed = *rc::gen::inRange<uint64_t>(0, 1000);
+  request.options.temperature = *rc::gen::element(0.0, 1.0);
+  request.options.preset = *rc::gen::element<std::string>("llada", "fast-dllm", "eb", "mdlm", "p2", "wino");
+  return request;
+}
+
+// 1,000 templates, ten a case.
 TEST(Applications, A04_FixedTextStaysAndTheWholeIsLiteralsAndHoles) {
   check([] {
-    Request request;
-    std::string literals;
-    const auto text = [&] {
-      std::string made;
-      for (int i = *rc::gen::inRange(1, 6); i > 0; --i)
-        made += *rc::gen::element<std::string>("a", "b", "c", " ", "[", "]");
-      return made;
-    };
-    const int pieces = *rc::gen::inRange(1, 6);
-    for (int i = 0; i < pieces; ++i) {
-      if (*rc::gen::inRange(0, 3) > 0) request.canvas.push_back({.text = text(), .hole = {}});
-      Hole hole;
-      switch (*rc::gen::inRange(0, 4)) {
-        case 0: hole.min_tokens = hole.max_tokens = *rc::gen::inRange(1, 5); break;
-        case 1: hole.min_tokens = *rc::gen::inRange(1, 4), hole.max_tokens = hole.min_tokens + 3; break;
-        case 2:
-          hole.constraint = Constraint{.text = *rc::gen::element<std::string>("[ab]{1,4}", "(ab|c)+", "c?")};
-          break;
-        case 3:
-          hole.draft = text();
-          if (*rc::gen::arbitrary<bool>()) hole.strength = *rc::gen::element(0.0, 0.4, 1.0);
+    for (int template_of_case = 0; template_of_case < 10; ++template_of_case) {
+      const Request request = any_request();
+      Model model = fake_model(fake_diffusion_spec());
+      const Filling filling = answer(model, request);
+      std::string expected;
+      size_t hole = 0;
+      for (const Segment& segment : request.canvas) {
+        expected += segment.text;
+        if (!segment.hole) continue;
+        const FilledHole& filled = filling.holes.at(hole++);
+        RC_ASSERT(filled.finish == "filled");
+        if (segment.hole->max_tokens > 0)
+          RC_ASSERT(segment.hole->min_tokens <= filled.tokens && filled.tokens <= segment.hole->max_tokens);
+        expected += filled.text;
       }
-      request.canvas.push_back({.text = {}, .hole = hole});
+      RC_ASSERT(filling.generation.text == expected);
     }
-    check_canvas(request.canvas);
-    request.options.seed = *rc::gen::inRange<uint64_t>(0, 1000);
-    request.options.temperature = *rc::gen::element(0.0, 1.0);
-    request.options.preset = *rc::gen::element<std::string>("llada", "fast-dllm", "eb", "mdlm", "p2", "wino");
-    Model model = fake_model(fake_diffusion_spec());
-    const Filling filling = answer(model, request);
-    std::string expected;
-    size_t hole = 0;
-    for (const Segment& segment : request.canvas) {
-      expected += segment.text;
-      if (!segment.hole) continue;
-      const FilledHole& filled = filling.holes.at(hole++);
-      RC_ASSERT(filled.finish == "filled");
-      if (segment.hole->max_tokens > 0)
-        RC_ASSERT(segment.hole->min_tokens <= filled.tokens && filled.tokens <= segment.hole->max_tokens);
-      expected += filled.text;
-    }
-    RC_ASSERT(filling.generation.text == expected);
   });
 }
 
@@ -122,6 +132,7 @@ FakeDenoiser::Logits knows(const std::vector<int32_t>& text) {
   };
 }
 
+//
 TEST(Applications, A06_ASoftEditWithNothingToChangeTakesOneForward) {
   Model model = fake_model(fake_diffusion_spec(), knows({5, 4, 3, 3, 1}));
   const Filling filling = answer(model, make_edit("ab cca", {}, {}));
@@ -130,6 +141,7 @@ TEST(Applications, A06_ASoftEditWithNothingToChangeTakesOneForward) {
   EXPECT_EQ(filling.kept_fraction, 1);
 }
 
+//
 TEST(Applications, A06_WhatTheModelDoubtsIsWrittenAnewWithItsNeighbours) {
   Model model = fake_model(fake_diffusion_spec(), knows({1, 3, 4, 3, 3, 1}));
   const Filling filling = answer(model, make_edit("ac bca", {}, {}));  // "b" stands where the model knows "c"
@@ -138,6 +150,7 @@ TEST(Applications, A06_WhatTheModelDoubtsIsWrittenAnewWithItsNeighbours) {
   EXPECT_EQ(filling.generation.nfe, 1 + 3);
 }
 
+//
 TEST(Applications, A11_TheChoicesOfOneLengthAddUpToOne) {
   FakeDenoiser model(fake_diffusion_spec(), scrambled_logits(16));
   Canvas canvas(15);
@@ -155,6 +168,7 @@ TEST(Applications, A11_TheChoicesOfOneLengthAddUpToOne) {
   EXPECT_EQ(model.forwards, 1);
 }
 
+//
 TEST(Applications, A11_AHoleSaysHowProbableItsChoicesAre) {
   Request request;
   request.canvas = parse_fill_template("a[[x:choice:a|b|c|[|]| |ab]]c[[2]]");  // all the text of one token
@@ -169,6 +183,7 @@ TEST(Applications, A11_AHoleSaysHowProbableItsChoicesAre) {
   EXPECT_TRUE(filling.holes[1].choice_logprobs.empty());
 }
 
+//
 TEST(Applications, A12_StrengthZeroIsTheTextAndStrengthOneAFreshStart) {
   const std::string text = "ab [c]ab c";
   for (uint64_t seed = 0; seed < 20; ++seed) {
@@ -187,6 +202,7 @@ TEST(Applications, A12_StrengthZeroIsTheTextAndStrengthOneAFreshStart) {
   }
 }
 
+//
 TEST(Applications, A12_StrengthIsTheShareWrittenAnew) {
   const std::string text = "abc abc ab";
   Model model = fake_model(fake_diffusion_spec());
@@ -216,6 +232,7 @@ TEST(Edit, RefusesWhatMakesNoSense) {
   EXPECT_NO_THROW(answer(model, make_edit("abc", {.strength = 1}, {.max_nfe = 1})));
 }
 
+//
 TEST(Applications, A17_AtADeadlineOneForwardDecidesAllThatIsLeft) {
   Model model = fake_model(fake_diffusion_spec());
   for (const Preset& preset : presets()) {
@@ -228,6 +245,7 @@ TEST(Applications, A17_AtADeadlineOneForwardDecidesAllThatIsLeft) {
   }
 }
 
+//
 TEST(Applications, A18_HolesOfAHigherPriorityAreFinishedFirst) {
   for (const std::string select : {"linear", "cosine", "threshold:0.2", "entropy:9", "factor:40"}) {
     Request request;

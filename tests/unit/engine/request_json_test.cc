@@ -16,7 +16,7 @@ TEST(RequestJson, HoldsWhatATemplateSaysAndMore) {
     "canvas": [{"text": "She is "}, {"hole": {"id": "age", "constraint": {"chars": "0-9"}, "length": 3}},
                {"hole": {"length": "auto"}}, {"hole": {"length": {"min": 4}, "priority": "Infinity"}},
                {"hole": {"init": "old", "strength": 0.5}}, {"hole": {"length": 7}}],
-    "budget": {"max_nfe": 9}, "seed": 9007199254740992, "temperature": 1, "stop": ["x"],
+    "budget": {"max_nfe": 9}, "seed": 9007199254740992, "temperature": 1, "stop": ["x"], "include": ["a", "b c"],
     "json_schema": {"type": "integer"}, "diffusion": {"length": 12, "steps": 4, "trim_tail": true}})",
                                         "request");
   EXPECT_EQ(request.messages, (std::vector<ChatMessage>{{"user", "Who?"}}));
@@ -35,6 +35,7 @@ TEST(RequestJson, HoldsWhatATemplateSaysAndMore) {
   EXPECT_EQ(request.options.max_nfe, 9);
   EXPECT_EQ(request.options.seed, uint64_t{1} << 53);
   EXPECT_EQ(request.options.json_schema, R"({"type":"integer"})");
+  EXPECT_EQ(request.options.include, (std::vector<std::string>{"a", "b c"}));
   EXPECT_EQ(request.options.length, "12");
   EXPECT_TRUE(request.options.trim_tail);
   EXPECT_EQ(parse_request(to_json_line(to_json(request)), "printed"), request);

@@ -37,6 +37,7 @@ double best_by_trying(const TokenAutomaton& language, std::span<const CellChoice
   return best;
 }
 
+// five tokens, up to six cells.
 TEST(BestText, A09_IsAsProbableAsTheBestOfAllTexts) {
   EXPECT_TRUE(rc::check([] {
     const auto pattern =

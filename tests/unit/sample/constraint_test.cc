@@ -189,6 +189,7 @@ Case any_case() {
   return made;
 }
 
+// A-8, of regular expressions and grammars; schemas: schema_property_test.cc.
 TEST(ConstraintProperty, A08_WhateverDecodesItIsATextOfTheLanguage) {
   check([] {
     Case made;

@@ -33,6 +33,30 @@ void expect(std::string_view pattern, const std::vector<std::string>& matching,
   for (const std::string& text : others) EXPECT_FALSE(made.matches(text)) << pattern << " on '" << text << "'";
 }
 
+TEST(Automaton, AnIntersectionHasTheTextsOfBoth) {
+  EXPECT_TRUE(rc::check([] {
+    const auto any_pattern = [] {
+      return *rc::gen::element<std::string>("(ab|c)*", "a{2,5}(b|c)+", ".*cab.*", "[^c]{0,4}", "(a|b)*a(a|b)", "[abé]*",
+                                            "b?.*");
+    };
+    const Automaton a = automaton(any_pattern()), b = automaton(any_pattern());
+    std::optional<Automaton> both;
+    try {
+      both = Automaton::intersection(a, b, "--regex");
+    } catch (const Error& refused) {
+      RC_ASSERT(std::string(refused.what()) == "--regex: no text matches it");
+    }
+    for (int text_of_case = 0; text_of_case < 50; ++text_of_case) {
+      std::string text;
+      for (int i = *rc::gen::inRange(0, 8); i > 0; --i) text += *rc::gen::element<std::string>("a", "b", "c", "é");
+      RC_ASSERT((a.matches(text) && b.matches(text)) == (both && both->matches(text)));
+    }
+  }));
+  EXPECT_EQ(Automaton::intersection(automaton("a{2,9}"), automaton("(aaa)*"), "x").longest(), 9);
+  EXPECT_EQ(problem([] { Automaton::intersection(automaton("a+"), automaton("b+"), "both"); }),
+            "both: no text matches it");
+}
+
 TEST(RegexSyntax, MatchesWholeTexts) {
   expect("abc", {"abc"}, {"", "ab", "abcd", "xabc"});
   expect("", {""}, {"a"});
