@@ -1,8 +1,10 @@
 // pent-constraints: constrained generation, many requests with one model, for script/study-constraints.
 //
 // JSON lines on stdin, {"kind": "regex" | "json_schema" | "grammar" | "none", "text", "seed", "max_tokens", "preset", "steps"}, an answer
-// for each on stdout: {"text", "finish_reason", "tokens", "nfe", "seconds"} or {"refused"}.
+// for each on stdout: {"text", "finish_reason", "tokens", "nfe", "seconds", "seconds_before"} or {"refused"}. seconds: of decoding,
+// seconds_before: of what comes before it, making the automaton above all.
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <iostream>
 
 #include "base/error.h"
@@ -26,12 +28,15 @@ Json answer(Model& model, const Json& request) {
   if (kind == "json_schema") options.json_schema = text;
   if (kind == "grammar") options.grammar = text;
   try {
+    const auto start = std::chrono::steady_clock::now();
     const Generation made = generate(model, make_prompt(model, "Once", "", /*raw=*/true), options);
+    const std::chrono::duration<double> whole = std::chrono::steady_clock::now() - start;
     return {{"text", made.text},
             {"finish_reason", made.finish_reason},
             {"tokens", made.completion_tokens},
             {"nfe", made.nfe},
-            {"seconds", made.seconds}};
+            {"seconds", made.seconds},
+            {"seconds_before", whole.count() - made.seconds}};
   } catch (const Error& refused) {
     return {{"refused", refused.what()}};
   }

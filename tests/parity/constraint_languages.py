@@ -22,6 +22,31 @@ def random_regex(rng, depth=0):
     return random_regex(rng, depth + 1) + random_regex(rng, depth + 1)
 
 
+PATTERNS = {r"^[a-z]{2,6}$": "aa", r"^\d{3}-\d{4}$": "000-0000", r"^[A-Z][a-z]+( [A-Z][a-z]+)?$": "Aa", r"^.{1,9}$": "a",
+            '^"?[^\\\\]*$': "", "a": "a"}
+FORMATS = {"date": "2000-01-01", "time": "00:00:00Z", "date-time": "2000-01-01T00:00:00Z",
+           "uuid": "00000000-0000-0000-0000-000000000000", "ipv4": "0.0.0.0", "email": "a@b.cc"}
+
+
+def some_value(schema):
+    """A short value that the schema of random_schema() allows."""
+    if "enum" in schema:
+        return min(schema["enum"], key=lambda value: len(json.dumps(value, ensure_ascii=False)))
+    if "anyOf" in schema:
+        return min((some_value(each) for each in schema["anyOf"] if "$ref" not in each), key=lambda value: len(json.dumps(value)))
+    kind = schema["type"]
+    if isinstance(kind, list):
+        kind = min(kind, key=["integer", "string", "null", "boolean"].index)
+    if kind == "string":
+        given = PATTERNS.get(schema.get("pattern")) or FORMATS.get(schema.get("format"))
+        return given or "a" * schema.get("minLength", 0)
+    if kind == "array":
+        return [some_value(schema["items"])] * schema["minItems"]
+    if kind == "object":
+        return {name: some_value(schema["properties"][name]) for name in schema["properties"] if name in schema["required"]}
+    return {"null": None, "boolean": True}.get(kind, schema.get("minimum", 0))
+
+
 def random_schema(rng, depth=0):
     kind = rng.randrange(8 if depth > 2 else 12)
     if kind == 0:
@@ -42,13 +67,13 @@ def random_schema(rng, depth=0):
             schema["maxLength"] = schema["minLength"] + rng.randint(0, 12)
         return schema
     if kind == 4:
-        return {"type": "string", "pattern": rng.choice([r"^[a-z]{2,6}$", r"^\d{3}-\d{4}$", r"^[A-Z][a-z]+( [A-Z][a-z]+)?$", r"^.{1,9}$", '^"?[^\\\\]*$', "a"])}
+        return {"type": "string", "pattern": rng.choice(list(PATTERNS))}
     if kind == 5:
         return {"enum": rng.sample(["red", "grün", "a\"b", 1, 2.5, None, True, ["x", 1], {"k": "v"}], rng.randint(1, 4))}
     if kind == 6:
         return {"type": rng.sample(["null", "boolean", "integer", "string"], 2)}
     if kind == 7:
-        return {"type": "string", "format": rng.choice(["date", "time", "date-time", "uuid", "ipv4", "email"])}
+        return {"type": "string", "format": rng.choice(list(FORMATS))}
     if kind == 8:
         low = rng.randint(0, 2)
         return {"type": "array", "items": random_schema(rng, depth + 1), "minItems": low, "maxItems": low + rng.randint(0, 3)}
@@ -111,11 +136,13 @@ def random_grammar(rng):
 
 
 def random_pair(rng):
-    """A request's kind and text, and a function that says what is wrong with an answer (or nothing)."""
+    """A request's kind and text, a function that says what is wrong with an answer (or nothing), and how many bytes are enough for some
+    text of it: as many cells are too, for every byte is a token."""
     kind = rng.choice(["regex", "json_schema", "grammar"])
     if kind == "regex":
         pattern = random_regex(rng)
-        return kind, pattern, lambda text: None if re.fullmatch(pattern, text, re.ASCII) else "does not match"
+        enough = 2 * re._parser.parse(pattern).getwidth()[0]  # characters of random_regex() have two bytes at most
+        return kind, pattern, lambda text: None if re.fullmatch(pattern, text, re.ASCII) else "does not match", enough
     if kind == "json_schema":
         schema = random_schema(rng)
 
@@ -125,7 +152,9 @@ def random_pair(rng):
             except Exception as problem:  # whatever the judge says
                 return str(problem)[:200]
 
-        return kind, json.dumps(schema, ensure_ascii=False), check_json
+        shortest = json.dumps(some_value(schema), ensure_ascii=False)
+        assert check_json(shortest) is None, shortest
+        return kind, json.dumps(schema, ensure_ascii=False), check_json, len(shortest.encode())
     gbnf, of_lark = random_grammar(rng)
 
     def check_grammar(text):
@@ -134,4 +163,4 @@ def random_pair(rng):
         except lark.exceptions.UnexpectedInput as problem:
             return str(problem)[:200]
 
-    return kind, gbnf, check_grammar
+    return kind, gbnf, check_grammar, 2  # any rule may be a terminal of one or two bytes
