@@ -110,7 +110,7 @@ std::string escaped_for_regex(std::string_view text) {
 }
 
 bool is_text_token(TokenId token, const Tokenizer& tokenizer, const ModelSpec& spec) {
-  return token != spec.mask_id && !tokenizer.is_special(token) &&
+  return token != spec.mask_id && token != spec.expand_id && !tokenizer.is_special(token) &&
          std::find(spec.stop_ids.begin(), spec.stop_ids.end(), token) == spec.stop_ids.end();
 }
 

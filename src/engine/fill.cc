@@ -92,11 +92,20 @@ class CanvasWriter {
 
   SamplingParams resolved(int tokens) const {
     GenerationOptions options = request_.options;
-    options.length = fmt::format("{}", std::max(tokens, 1));  // fixed, whatever the preset does
+    options.length = fmt::format("{}", std::max(tokens, 1));  // fixed, whatever the preset does …
+    if (!made_.elastic.empty())
+      options.length = fmt::format("{0}..{1}", tokens, tokens + room_to_grow());  // … but this
     // Holes are written together; an answer that is one hole, as an answer is.
     const bool bare = request_.canvas.size() == 1 && tokens == made_.hole_tokens;
-    if (!options.block_length && !bare) options.block_length = std::max(tokens, 1);
+    if (!options.block_length && !bare && made_.elastic.empty()) options.block_length = std::max(tokens, 1);
     return resolved_params(model_, options, made_.canvas.size() - made_.hole_tokens);
+  }
+
+  // Cells that the holes may get, all together and within the context.
+  int room_to_grow() const {
+    int64_t room = 0;
+    for (const ElasticCells& hole : made_.elastic) room += hole.most - hole.size();
+    return static_cast<int>(std::clamp<int64_t>(model_.denoiser->spec().max_positions - made_.canvas.size(), 0, room));
   }
 
   // Strengths 0 and 1 need no judge.
@@ -139,6 +148,7 @@ class CanvasWriter {
   void decode(int masks) {
     params_ = resolved(masks);
     params_.cell_rules = made_.rules;
+    params_.elastic = made_.elastic;
     params_.cell_priority = priorities();
     if (params_.max_nfe) *params_.max_nfe -= nfe_;
     if (params_.deadline_ms) *params_.deadline_ms = std::max(*params_.deadline_ms - elapsed_ms(), 0.0);
@@ -149,11 +159,27 @@ class CanvasWriter {
     }
     const auto [best, outcome] = choose_likeliest(
         samplers_, pent::decode(*model_.denoiser, samplers_, params_,
-                                {.banned = unwritable_tokens(model_.denoiser->spec(), model_.tokenizer->size()),
+                                {.banned = unwritable_tokens(model_.denoiser->spec(), model_.tokenizer->size(),
+                                                             params_.length.kind == LengthKind::kDreamOn),
                                  .cancel = cancel_,
                                  .trace = trace_}));
+    move_holes(samplers_[best]->elastic());
     made_.canvas = samplers_[best]->canvas();
     outcome_ = outcome;
+  }
+
+  // To where they are after decoding.
+  void move_holes(std::span<const ElasticCells> now) {
+    int32_t by = 0;
+    auto next = now.begin();
+    for (HoleCells& hole : made_.holes) {
+      hole.begin += by;
+      const bool changed = next != now.end() && next->begin == hole.begin;
+      if (changed) by += next->size() - (hole.end + by - hole.begin);
+      if (changed) ++next;
+      hole.end += by;
+    }
+    made_.hole_tokens += by;
   }
 
   // Empty where all holes have the same.
@@ -168,7 +194,8 @@ class CanvasWriter {
     }
     if (std::adjacent_find(all.begin(), all.end(), std::not_equal_to<>()) == all.end()) return {};
     if (params_.remask.is_remdm() || params_.remask.kind == RemaskKind::kPathPlanning ||
-        params_.remask.kind == RemaskKind::kWino || params_.select.kind == SelectKind::kAncestral)
+        params_.remask.kind == RemaskKind::kWino || params_.select.kind == SelectKind::kAncestral ||
+        params_.length.kind != LengthKind::kFixed)
       throw error(ErrorKind::kInvalidArgument,
                   "priorities of holes need a decoder that finishes one block after the other; preset '{}' does not",
                   params_.preset);
@@ -231,8 +258,8 @@ class CanvasWriter {
       if (!segment.hole->constraint || segment.hole->constraint->kind != Constraint::Kind::kChoice) continue;
       const auto choices = maker_.choice_tokens(*segment.hole, cells);
       if (std::any_of(choices.begin(), choices.end(), [](const auto& tokens) { return tokens.empty(); })) continue;
-      const ChoiceScores scores = chain_log_probabilities(*model_.denoiser, made_.canvas, cells.begin, cells.end,
-                                                          choices, maker_.text_set());
+      const ChoiceScores scores =
+          chain_log_probabilities(*model_.denoiser, made_.canvas, cells.begin, cells.end, choices, maker_.text_set());
       filled.choice_logprobs = scores.log_probabilities;
       rows_ += scores.rows;
       ++nfe_;
@@ -246,7 +273,7 @@ class CanvasWriter {
     generation.nfe = nfe_ + outcome_.nfe;
     generation.rows = rows_ + outcome_.rows;
     generation.hurried = outcome_.hurried;
-    generation.canvas_cells = made_.hole_tokens;
+    generation.canvas_cells = std::max(made_.hole_tokens, outcome_.cells - generation.prompt_tokens);
     generation.seconds = elapsed_ms() / 1000;
     generation.seconds_to_first_committed = outcome_.seconds_to_first_committed + generation.seconds - outcome_.seconds;
     generation.mode = Mode::kDiffusion;

@@ -40,7 +40,12 @@ std::unique_ptr<Sampler> make_sampler(std::vector<TokenId> prompt, const Samplin
   }
   Canvas canvas(spec.mask_id);
   canvas.append_fixed(prompt);
-  canvas.append_masked(params.length.kind == LengthKind::kDaedal ? params.length.initial : params.max_tokens);
+  canvas.append_masked(params.length.kind == LengthKind::kFixed ? params.max_tokens : params.length.initial);
+  if (params.length.kind == LengthKind::kDreamOn) {  // a hole that the end of the text stands behind, as in training
+    own.elastic = {{static_cast<int32_t>(prompt.size()), canvas.size(), 0, params.max_tokens, nullptr, nullptr}};
+    own.padding = std::min(1, spec.max_positions - static_cast<int>(prompt.size()) - params.max_tokens);
+    if (own.padding > 0) canvas.append_fixed(std::span(&spec.eos_id, 1));
+  }
   if (params.attention_block > 0) {  // the last block is denoised whole, as in training
     const int behind = (params.attention_block - canvas.size() % params.attention_block) % params.attention_block;
     own.padding = std::min(behind, spec.max_positions - canvas.size());
@@ -187,12 +192,11 @@ std::vector<Generation> generate_batch(Model& model, const std::vector<BatchItem
                                      options.stop, prompt_tokens[i]);
     if (finished) finished(generations[i]);
   };
-  DecodeOptions decoding{
-      .banned = unwritable_tokens(spec, tokenizer.size(), params[0].remask.kind == RemaskKind::kLevenshtein),
-      .width = width,
-      .cancel = cancel,
-      .trace = trace,
-      .ended = ended};
+  DecodeOptions decoding{.banned = unwritable_tokens(spec, tokenizer.size(), params[0].moves_cells()),
+                         .width = width,
+                         .cancel = cancel,
+                         .trace = trace,
+                         .ended = ended};
   if (!options.stop.empty())
     decoding.is_stopped = [&](std::span<const int32_t> tokens) {
       return completion_text(tokenizer, tokens, options.stop).stopped;

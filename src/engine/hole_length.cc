@@ -138,10 +138,11 @@ std::vector<int> possible_lengths(CanvasMaker::Range range, const std::function<
 FoundLengths find_lengths(Model& model, const CanvasMaker& maker, int max_forwards, const std::function<bool()>& stop) {
   FoundLengths found;
   std::vector<size_t> open;
+  const int first = maker.elastic() ? find_preset("dreamon")->length.initial : kSearchedFrom;
   for (size_t hole = 0; hole < maker.ranges().size(); ++hole) {
     const auto [least, most] = maker.ranges()[hole];
-    found.lengths.push_back(std::clamp(kSearchedFrom, least, most));
-    if (least < most) open.push_back(hole);
+    found.lengths.push_back(std::clamp(first, least, most));
+    if (least < most && !maker.elastic()) open.push_back(hole);
   }
   for (const size_t hole : open) {
     const auto canvas_of = [&](int length) {

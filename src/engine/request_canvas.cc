@@ -49,6 +49,8 @@ int cells_for(const TokenAutomaton& language, int most) {
 CanvasMaker::CanvasMaker(Model& model, const Request& request) : model_(model), whole_(constraint_of(request.options)) {
   const ModelSpec& spec = model.denoiser->spec();
   text_ = text_tokens(model, /*behind_blank=*/false);
+  const Preset* preset = find_preset(request.options.preset.empty() ? spec.default_preset : request.options.preset);
+  elastic_ = !whole_ && preset != nullptr && preset->length.kind == LengthKind::kDreamOn && fits(*preset, spec);
   // Where the whole is of a language, so are its literals, to the last blank.
   if (!whole_) behind_blank_ = text_tokens(model, /*behind_blank=*/true);
   const std::vector<Segment>& canvas = request.canvas;
@@ -128,12 +130,16 @@ RequestCanvas CanvasMaker::make(std::span<const int> lengths) const {
     }
     const int32_t begin = made.canvas.size();
     const int32_t end = begin + lengths[made.holes.size()];
+    const Range range = ranges_[made.holes.size()];
     if (piece.hole->draft.empty())
       made.canvas.append_masked(end - begin);
     else
       made.canvas.append_soft(piece.tokens);
     made.holes.push_back({begin, end, piece.writes_blank, piece.opens});
-    if (piece.language) {
+    if (elastic_ && range.least < range.most) {
+      made.elastic.push_back(
+          {begin, end, range.least, range.most, text_, piece.writes_blank ? behind_blank_ : nullptr});
+    } else if (piece.language) {
       made.rules.push_back({begin, end, piece.language, nullptr});
     } else if (!whole_language_) {
       if (piece.writes_blank) made.rules.push_back({begin, begin + 1, nullptr, behind_blank_});
@@ -141,6 +147,7 @@ RequestCanvas CanvasMaker::make(std::span<const int> lengths) const {
     }
   }
   if (whole_language_) made.rules = {{text_begin, made.canvas.size(), whole_language_, nullptr}};
+  if (spec.expands_holes()) made.canvas.append_fixed(std::span(&spec.eos_id, 1));  // as in training
   return made;
 }
 

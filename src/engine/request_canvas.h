@@ -12,6 +12,7 @@
 #include "engine/request.h"
 #include "sample/canvas.h"
 #include "sample/constraint/cell_filter.h"
+#include "sample/dreamon.h"
 
 namespace pent {
 
@@ -25,6 +26,7 @@ struct RequestCanvas {
   Canvas canvas;
   std::vector<HoleCells> holes;  // in order
   std::vector<CellRule> rules;
+  std::vector<ElasticCells> elastic;  // the holes whose lengths the model finds while it writes
   int hole_tokens = 0;
 };
 
@@ -38,6 +40,8 @@ class CanvasMaker {
     int least = 0, most = 0;
   };
   const std::vector<Range>& ranges() const { return ranges_; }
+  // Whether holes of no settled length begin with some cells, of which the model makes as many as it needs (sample/dreamon.h).
+  bool elastic() const { return elastic_; }
   // Of a hole with choices their tokens there, each not empty; a text that is empty has none.
   std::vector<std::vector<TokenId>> choice_tokens(const Hole& hole, const HoleCells& cells) const;
   const std::shared_ptr<const TokenSet>& text_set() const { return text_; }
@@ -58,6 +62,7 @@ class CanvasMaker {
 
   Model& model_;
   std::optional<Constraint> whole_;
+  bool elastic_ = false;
   std::shared_ptr<const TokenAutomaton> whole_language_;
   std::vector<TokenId> opening_;
   std::vector<Piece> pieces_;

@@ -124,8 +124,9 @@ struct ModelSpec {
   int canvas_length = 0;
   bool shift = false;    // the logits of row i - 1 decide cell i, those of row 0 cell 0 too (spec 20 §0.3)
   int32_t mask_id = -1;  // -1: cells are not masked: an autoregressive model, or one of random tokens (canvas_length)
-  // Written to delete the cell they are written in, and to put a mask before it (LLaDA2.2, spec 23 §3.2); -1: there are none.
-  int32_t delete_id = -1, insert_id = -1;
+  // Written to delete the cell they are written in, and to put a mask before it (LLaDA2.2, spec 23 §3.2; DreamOn, spec 44 §1, whose
+  // end token is the one that deletes, in holes); -1: there are none.
+  int32_t delete_id = -1, insert_id = -1, expand_id = -1;
   int32_t bos_id = -1;
   bool starts_with_bos = false;  // every text of the training did, though no tokenizer or template writes it
   int32_t eos_id = -1;           // the one written in training
@@ -135,6 +136,7 @@ struct ModelSpec {
 
   bool is_diffusion() const { return is_masked_diffusion() || canvas_length > 0; }
   bool edits_length() const { return delete_id >= 0 && insert_id >= 0; }
+  bool expands_holes() const { return delete_id >= 0 && expand_id >= 0; }
   bool is_masked_diffusion() const { return mask_id >= 0; }
   bool is_global(int layer) const;
   HeadShape heads(int layer) const;

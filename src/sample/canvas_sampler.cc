@@ -125,7 +125,7 @@ void CanvasSampler::commit(std::vector<Proposal> proposals, int32_t step, std::v
 }
 
 void CanvasSampler::commit_jointly(std::vector<Proposal>& proposals, int32_t step, std::vector<CellChange>& changes) {
-  for (const CellRule& rule : params_.cell_rules) {
+  for (const CellRule& rule : filter_.rules()) {
     if (!rule.language) continue;
     std::vector<CellChoices> choices(static_cast<size_t>(rule.end - rule.begin));
     for (int32_t cell = rule.begin; cell < std::min(rule.end, canvas_.size()); ++cell)
@@ -176,11 +176,21 @@ void CanvasSampler::rewrite(int32_t cell, int32_t token, float confidence, int32
 
 void CanvasSampler::insert(int32_t at, int32_t count, std::vector<CellChange>& changes) {
   canvas_.insert_masked(at, count);
+  filter_.move(at, count);
   splices_.push_back({.cell = at, .inserted = count});
   for (CellChange& change : changes)
     if (change.cell >= at) change.cell += count;
   for (int32_t cell = at; cell < at + count; ++cell)
     changes.push_back({cell, canvas_.mask_id(), 0, CellState::kMasked});
+}
+
+void CanvasSampler::erase(int32_t at, int32_t count, std::vector<CellChange>& changes) {
+  canvas_.erase(at, at + count);
+  filter_.move(at + count, -count);
+  splices_.push_back({.cell = at, .removed = count});
+  std::erase_if(changes, [&](const CellChange& change) { return at <= change.cell && change.cell < at + count; });
+  for (CellChange& change : changes)
+    if (change.cell >= at) change.cell -= count;
 }
 
 void CanvasSampler::append_decided(int32_t count, int32_t token, int32_t step, std::vector<CellChange>& changes) {
@@ -200,9 +210,7 @@ bool CanvasSampler::trim_tail(std::vector<CellChange>& changes) {
   if (behind >= canvas_.size()) return false;
   for (int32_t cell = behind; cell < canvas_.size(); ++cell)
     if (canvas_[cell].state == CellState::kFixed) return false;
-  splices_.push_back({.cell = behind, .removed = canvas_.size() - behind});
-  canvas_.erase(behind, canvas_.size());
-  std::erase_if(changes, [&](const CellChange& change) { return change.cell >= behind; });
+  erase(behind, canvas_.size() - behind, changes);
   return true;
 }
 

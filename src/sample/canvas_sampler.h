@@ -52,6 +52,8 @@ class CanvasSampler : public Sampler {
   void rewrite(int32_t cell, int32_t token, float confidence, int32_t step, std::vector<CellChange>& changes);
   // `count` masked cells before cell `at`.
   void insert(int32_t at, int32_t count, std::vector<CellChange>& changes);
+  // Takes the cells [at, at + count) out of the canvas.
+  void erase(int32_t at, int32_t count, std::vector<CellChange>& changes);
   // `count` cells behind the last that hold `token`, which nobody predicted: confidence 1.
   void append_decided(int32_t count, int32_t token, int32_t step, std::vector<CellChange>& changes);
   // With trim_tail: takes out what stands behind the first committed stop token, unless something fixed does, for it cannot be
@@ -94,6 +96,9 @@ std::unique_ptr<Sampler> make_wino_sampler(Canvas canvas, const SamplingParams& 
 // LLaDA2.2's (sample/levenshtein.h). Throws kInvalidArgument when fixed cells stand behind masked ones.
 std::unique_ptr<Sampler> make_levenshtein_sampler(Canvas canvas, const SamplingParams& params,
                                                   std::vector<int32_t> stop_ids);
+// DreamOn's (sample/dreamon.h): params.elastic are masked cells that become more and fewer.
+std::unique_ptr<Sampler> make_dreamon_sampler(Canvas canvas, const SamplingParams& params,
+                                              std::vector<int32_t> stop_ids);
 // P2 as in Open-dCoder: each of params.steps forwards scores every cell that is not fixed and keeps the best.
 std::unique_ptr<Sampler> make_path_planning_sampler(Canvas canvas, const SamplingParams& params,
                                                     std::vector<int32_t> stop_ids);

@@ -208,8 +208,9 @@ std::vector<int32_t> unwritable_tokens(const ModelSpec& spec, int tokenizer_size
   std::vector<int32_t> tokens;
   if (spec.mask_id >= 0) tokens.push_back(spec.mask_id);
   if (spec.edits_length() && !moves_cells) tokens.insert(tokens.end(), {spec.delete_id, spec.insert_id});
+  if (spec.expands_holes() && !moves_cells) tokens.push_back(spec.expand_id);
   for (int32_t token = tokenizer_size; token < spec.vocab_size; ++token)
-    if (token != spec.mask_id) tokens.push_back(token);
+    if (token != spec.mask_id && token != spec.expand_id) tokens.push_back(token);
   return tokens;
 }
 

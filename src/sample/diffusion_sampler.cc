@@ -242,6 +242,8 @@ std::unique_ptr<Sampler> make_diffusion_sampler(Canvas canvas, const SamplingPar
                                                 std::vector<int32_t> stop_ids) {
   if (params.length.kind == LengthKind::kDaedal)
     return make_daedal_sampler(std::move(canvas), params, std::move(stop_ids));
+  if (params.length.kind == LengthKind::kDreamOn)
+    return make_dreamon_sampler(std::move(canvas), params, std::move(stop_ids));
   if (params.remask.is_remdm() || params.select.kind == SelectKind::kAncestral)
     return make_ancestral_sampler(std::move(canvas), params, std::move(stop_ids));
   if (params.remask.kind == RemaskKind::kPathPlanning)

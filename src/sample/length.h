@@ -12,13 +12,14 @@
 namespace pent {
 
 enum class LengthKind {
-  kFixed,   // the canvas as it is given
-  kDaedal,  // DAEDAL (arXiv:2508.00819): from `initial` cells on it grows, before and while it is decided
+  kFixed,    // the canvas as it is given
+  kDaedal,   // DAEDAL (arXiv:2508.00819): from `initial` cells on it grows, before and while it is decided
+  kDreamOn,  // DreamOn (sample/dreamon.h): from `initial` cells on the model makes it longer and shorter
 };
 
 struct LengthRule {
   LengthKind kind = LengthKind::kFixed;
-  int initial = 0;  // kDaedal: cells to begin with
+  int initial = 0;  // cells to begin with, unless it is fixed
   int most = 0;     // cells at most; 0: --max-tokens says
 
   bool operator==(const LengthRule&) const = default;

@@ -203,17 +203,11 @@ class LevenshteinSampler : public CanvasSampler {
   }
 
   void splice(int32_t at, int32_t removed, int32_t inserted, std::vector<CellChange>& changes) {
-    canvas_.erase(at, at + removed);
-    canvas_.insert_masked(at, inserted);
-    splices_.push_back({.cell = at, .removed = removed, .inserted = inserted});
-    std::erase_if(changes, [&](const CellChange& change) { return change.cell >= at && change.cell < at + removed; });
-    for (CellChange& change : changes)
-      if (change.cell >= at) change.cell += inserted - removed;
+    if (removed > 0) erase(at, removed, changes);
+    if (inserted > 0) insert(at, inserted, changes);
     const auto place =
         is_first_.erase(is_first_.begin() + (at - begin()), is_first_.begin() + (at - begin()) + removed);
     is_first_.insert(place, static_cast<size_t>(inserted), false);
-    for (int32_t cell = at; cell < at + inserted; ++cell)
-      changes.push_back({cell, canvas_.mask_id(), 0, CellState::kMasked});
   }
 
   std::vector<Block> blocks_;

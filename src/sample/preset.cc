@@ -65,6 +65,7 @@ const Preset& choose_preset(const GenerationOptions& options, const ModelSpec& s
   const std::string_view wanted = !preset->diffusion                                ? "autoregressive models"
                                   : preset->remask.kind == RemaskKind::kRenoise     ? "models of random tokens"
                                   : preset->remask.kind == RemaskKind::kLevenshtein ? "models that delete and insert"
+                                  : preset->length.kind == LengthKind::kDreamOn     ? "models that expand their holes"
                                                                                     : "masked diffusion models";
   const auto [what, usual] = spec.is_masked_diffusion() ? std::pair("a masked diffusion model", "llada")
                              : spec.is_diffusion()      ? std::pair("one of random tokens", "diffusion-gemma")
@@ -77,7 +78,10 @@ const Preset& choose_preset(const GenerationOptions& options, const ModelSpec& s
 // The canvas: --length over --max-tokens over the preset, whose length is lowered to what the context leaves.
 void resolve_length(const GenerationOptions& options, const Preset& preset, const ModelSpec& spec, int prompt_tokens,
                     SamplingParams& params) {
-  params.length = options.length ? parse_length(*options.length) : preset.length;
+  const bool own_length = !options.length || (*options.length == "auto" && preset.length.kind != LengthKind::kFixed);
+  params.length = own_length ? preset.length : parse_length(*options.length);
+  if (params.length.kind == LengthKind::kDaedal && preset.length.kind == LengthKind::kDreamOn)
+    params.length.kind = LengthKind::kDreamOn;
   if (params.length.most > 0 && options.max_tokens)
     throw error(ErrorKind::kInvalidArgument, "--length {} and --max-tokens were both given; keep one", *options.length);
   const int room = spec.max_positions - prompt_tokens;
@@ -269,12 +273,14 @@ void resolve_blocks(const GenerationOptions& options, const Preset& preset, cons
 
 // A canvas whose cells come and go needs a decoder that decides one window of it after the other, for good.
 void refuse_what_cannot_change_length(const ModelSpec& spec, const SamplingParams& params) {
-  const bool grows = params.length.kind == LengthKind::kDaedal;
+  const bool grows = params.length.kind != LengthKind::kFixed;
   if (!grows && !params.trim_tail) return;
   const std::string what = grows ? fmt::format("a canvas that grows ({})", to_string(params.length)) : "--trim-tail";
   const auto refuse = [&](const std::string& why) {
     throw error(ErrorKind::kInvalidArgument, "{} cannot be combined with {}; {}", what, why,
-                grows ? "use --length N" : "leave it out");
+                params.length.kind == LengthKind::kDreamOn ? "use --preset dream"
+                : grows                                    ? "use --length N"
+                                                           : "leave it out");
   };
   if (spec.attention == AttentionKind::kBlockCausal || spec.canvas_length > 0)
     refuse(fmt::format("this model ({}), which writes {} until its end token", spec.family,
@@ -319,6 +325,7 @@ void resolve_parts(const GenerationOptions& options, const Preset& preset, const
     resolve_whole_canvas(options, spec, params);
     resolve_wino(options, preset, spec, params);
     resolve_levenshtein(options, spec, params);
+    resolve_dreamon(options, spec, params);
     refuse_steps_without_meaning(options, preset, params.select);
   }
   refuse_what_cannot_change_length(spec, params);

@@ -11,6 +11,7 @@
 #include "model/spec.h"
 #include "sample/cache.h"
 #include "sample/constraint/cell_filter.h"
+#include "sample/dreamon.h"
 #include "sample/length.h"
 #include "sample/mode.h"
 #include "sample/options.h"
@@ -46,9 +47,9 @@ std::span<const Preset> presets();
 bool fits(const Preset& preset, const ModelSpec& spec);
 const Preset* find_preset(std::string_view name);  // nullptr if there is none of that name
 
-// Tokens that move cells, and all others (RemaskKind::kLevenshtein).
+// Tokens that move cells, and all others (RemaskKind::kLevenshtein, LengthKind::kDreamOn).
 struct EditingTokens {
-  int32_t delete_id = -1, insert_id = -1;
+  int32_t delete_id = -1, insert_id = -1, expand_id = -1;
   std::shared_ptr<const TokenSet> others;
 };
 
@@ -58,7 +59,7 @@ struct SamplingParams {
   bool diffusion = false;
   int draft_length = 0;  // of speculation, in tokens; 0: none, and always so with diffusion
   int max_tokens = 0;    // canvas (diffusion; at most, if it grows) or budget (AR)
-  LengthRule length;     // kDaedal: .initial <= max_tokens
+  LengthRule length;     // .initial <= max_tokens
   bool trim_tail = false;
   int block_length = 0;             // 1 … max_tokens
   int steps = 0;                    // a total, shared over the blocks …
@@ -87,9 +88,13 @@ struct SamplingParams {
   std::optional<double> deadline_ms;
   uint64_t seed = 0;
   uint32_t n_index = 0;
-  std::vector<CellRule> cell_rules;  // disjoint; resolve() makes none
+  std::vector<CellRule> cell_rules;   // disjoint; resolve() makes none
+  std::vector<ElasticCells> elastic;  // kDreamOn: its holes, ascending; resolve() makes none
   std::vector<double>
       cell_priority;  // of each cell of the canvas, or empty: the highest are decided first; resolve() makes none
+
+  // Whether the model may write tokens that move cells.
+  bool moves_cells() const { return remask.kind == RemaskKind::kLevenshtein || length.kind == LengthKind::kDreamOn; }
 };
 
 // Options over the preset over nothing else. Throws kInvalidArgument (a value out of range, two options that contradict

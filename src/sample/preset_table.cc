@@ -95,6 +95,20 @@ constexpr std::array kPresets = {
            .length = {LengthKind::kDaedal, kDaedalInitial},
            .block_length = 32,
            .select = {SelectKind::kThreshold, 0.9}},
+    Preset{
+        .name = "dreamon",
+        .summary =
+            "masked diffusion of holes that the model makes longer, a cell at a time, and ends where their text does",
+        .source = "DreamOn (arXiv:2602.01326) as its authors evaluate it: entropy, one cell a forward, from 4 cells to "
+                  "64; an "
+                  "end token takes the masks behind it away",
+        .diffusion = true,
+        .max_tokens = 64,
+        .length = {LengthKind::kDreamOn, 4},
+        .score = ScoreKind::kEntropy,
+        .score_of = ScoreOf::kDraws,
+        .temperature = 0.2,
+        .top_p = 0.9},
     Preset{.name = "mdlm",
            .summary = "masked diffusion: each cell is decided at a time of its own, drawn before the model is asked",
            .source = "MDLM (arXiv:2406.07524), ancestral sampler with its cache of unchanged steps",
@@ -197,6 +211,7 @@ std::span<const Preset> presets() { return kPresets; }
 bool fits(const Preset& preset, const ModelSpec& spec) {
   if (!preset.diffusion) return !spec.is_diffusion();
   if (preset.remask.kind == RemaskKind::kLevenshtein) return spec.edits_length();
+  if (preset.length.kind == LengthKind::kDreamOn) return spec.expands_holes();
   return preset.remask.kind == RemaskKind::kRenoise ? spec.canvas_length > 0 : spec.is_masked_diffusion();
 }
 

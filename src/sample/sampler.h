@@ -43,6 +43,9 @@ class Sampler {
   // How the last apply() moved cells.
   virtual std::span<const Splice> splices() const { return {}; }
 
+  // Its holes of no settled length, as they are now (sample/dreamon.h).
+  virtual std::span<const ElasticCells> elastic() const { return {}; }
+
   // What is written as far as it is final: from the first generated cell to the first undecided cell or stop token.
   virtual std::vector<int32_t> completion() const = 0;
   // "stop" or "length" once done.

@@ -104,11 +104,11 @@ class Guess:
 
 class Run:
     def __init__(self, net, prompt, length, mask, seed, temperature=0.0, top_k=0, top_p=1.0, of_draws=False, cfg=0.0, stops=(),
-                 bias=None):
+                 bias=None, suffix=()):
         self.net, self.mask, self.seed, self.draws = net, mask, seed, (temperature, top_k, top_p)
         self.of_draws, self.cfg, self.stops, self.prompt = of_draws and temperature > 0, cfg, set(stops), len(prompt)
         self.bias, self.first_stop = bias or {}, stops[0] if stops else None
-        self.canvas, self.free = list(prompt) + [mask] * length, list(range(len(prompt), len(prompt) + length))
+        self.canvas, self.free = list(prompt) + [mask] * length + list(suffix), list(range(len(prompt), len(prompt) + length))
         self.open, self.step, self.margin, self.log, self.sure = set(self.free), 0, math.inf, [], {}
         self.splices = []
 
@@ -163,6 +163,12 @@ class Run:
         moved.update({c: self.mask for c in range(at, at + count)})
         self.log[-1] = [[c, moved[c]] for c in sorted(moved)]
         self.splices[-1].append([at, 0, count])
+
+    def remove(self, cell):
+        del self.canvas[cell]
+        self.open = {c - (c > cell) for c in self.open if c != cell}
+        self.log[-1] = [[c - (c > cell), t] for c, t in self.log[-1] if c != cell]
+        self.splices[-1].append([cell, 1, 0])
 
     def ended(self):
         """Whether a stop token has nothing undecided before it."""
@@ -369,6 +375,39 @@ def daedal(run, most, block, tau=0.9, enough=0.5, sure=0.9, low=0.1, factor=8, w
             at += block
 
 
+def dreamon(run, least, most, at_once=1):
+    """DreamOn (arXiv:2602.01326): a mask for which the expand token is drawn becomes two; one for which the end token is goes, and with
+    it the masks behind it in the hole. The hole has from `least` to `most` cells, and expands `most` times at most."""
+    expand, end = run.control
+    size, left = len(run.open), most
+    while run.open:
+        z = run.rows()
+        if size == most or not left:
+            z[:, expand] = -math.inf
+        if size == least:
+            z[:, end] = -math.inf
+        masked = sorted(run.open)
+        g = run.guess(masked, z)
+        order = sorted(masked, key=lambda c: (g[c].entropy, c))
+        if len(order) > at_once:
+            run.see(g[order[at_once]].entropy - g[order[at_once - 1]].entropy)
+        moving = {c: g[c].token for c in order[:at_once] if g[c].token in (expand, end)}
+        run.write({c: g[c].token for c in order[:at_once] if c not in moving})
+        for c in sorted(moving, reverse=True):
+            if moving[c] == expand and size < most and left:
+                run.insert(c, 1)
+                size, left, run.expanded = size + 1, left - 1, True
+            elif moving[c] == end and size > least:
+                behind = sorted((m for m in run.open if m > c), reverse=True)[:size - least - 1]
+                for m in behind + [c]:
+                    run.remove(m)
+                size, run.shrunk = size - len(behind) - 1, True
+
+
+def expands_and_shrinks(run):
+    return getattr(run, "expanded", False) and getattr(run, "shrunk", False)
+
+
 def wino(run, block, tau, back):
     """WINO (arXiv:2507.18578): decided by tau, opened again where the shadow of the block gives the token less than `back`."""
     for first in range(0, len(run.free), block):
@@ -514,13 +553,18 @@ CASES = [
      lambda r: levenshtein(r, 5, 0.2, 0.1), inserts_and_deletes),
     (dict(preset="llada2.2", max_tokens=12, block_length=12, threshold=0.3, temperature=0.5, remask="levenshtein:0.15"),
      lambda r: levenshtein(r, 12, 0.3, 0.15), inserts_and_deletes),
+    (dict(preset="dreamon", length="4..12", least=2, suffix=[7, 30, 8], temperature=0.0, control_bias=4), lambda r: dreamon(r, 2, 12), expands_and_shrinks),
+    (dict(preset="dreamon", length="5..9", least=1, suffix=[9], temperature=0.8, control_bias=4), lambda r: dreamon(r, 1, 9), expands_and_shrinks),
+    (dict(preset="dreamon", length="6..16", least=3, suffix=[7, 30], temperature=1.0, top_p=1.0, steps=8, control_bias=4), lambda r: dreamon(r, 3, 16, 2),
+     expands_and_shrinks),
 ]
 # What a preset draws with, and whether it scores by the distribution drawn from.
-DRAWS = {"dream": dict(temperature=0.2, top_p=0.95), "mdlm": dict(temperature=1.0), "remdm": dict(temperature=1.0, top_p=0.9)}
-OF_DRAWS = ("dream", "llada2", "llada2.1", "llada2.2", "p2")
+DRAWS = {"dream": dict(temperature=0.2, top_p=0.95), "dreamon": dict(temperature=0.2, top_p=0.9), "mdlm": dict(temperature=1.0), "remdm": dict(temperature=1.0, top_p=0.9)}
+OF_DRAWS = ("dream", "dreamon", "llada2", "llada2.1", "llada2.2", "p2")
 # Tokens that the tiny nets like to write: their end tokens in the cases that have any.
 TINY_STOPS = {"tiny-llada": [142, 105], "tiny-llada-tied": [246, 108]}
-# And what stands for LLaDA2.2's tokens that delete a cell and put one before it, which these nets do not have.
+# And what stands for LLaDA2.2's tokens that delete a cell and put one before it, and DreamOn's that make two of one and end a hole,
+# which these nets do not have.
 CONTROL = {**TINY_STOPS, "stories": [259, 258]}
 
 
@@ -538,7 +582,8 @@ def parameters(options, stops):
     draws = {**DRAWS.get(options["preset"], {}), **{k: options[k] for k in ("temperature", "top_k", "top_p") if k in options}}
     of = options.get("score_of", "draws" if options["preset"] in OF_DRAWS else "model")
     bias = dict((int(t), float(b)) for t, b in (text.split(":") for text in options.get("logit_bias", [])))
-    return dict(draws, of_draws=of == "draws", cfg=options.get("cfg_scale", 0.0), stops=stops, bias=bias)
+    return dict(draws, of_draws=of == "draws", cfg=options.get("cfg_scale", 0.0), stops=stops, bias=bias,
+                suffix=options.get("suffix", ()))
 
 
 def make(name, directory, prompt_of, stops, seeds):
@@ -546,11 +591,14 @@ def make(name, directory, prompt_of, stops, seeds):
     cases = []
     for number, (options, decode, *wanted) in enumerate(CASES):
         bias = options.get("stop_bias", 0)
-        options = {k: v for k, v in options.items() if k != "stop_bias"}
+        control_bias = options.get("control_bias", 0)
+        options = {k: v for k, v in options.items() if k not in ("stop_bias", "control_bias")}
+        if control_bias:
+            options["logit_bias"] = [f"{token}:{control_bias}" for token in CONTROL[name]]
         if bias and name != "stories":  # which ends by itself
             options["logit_bias"] = [f"{stops[0]}:{bias}"]
         length = int(options["length"].split("..")[0]) if "length" in options else options["max_tokens"]
-        ends = stops if "length" in options else []
+        ends = stops if options["preset"] == "daedal" else []
         best = None
         for seed in range(1000 * number, 1000 * number + seeds):
             run = Run(net, prompt_of(seed), length, net.c["mask_token_id"], seed, **parameters(options, ends))
@@ -562,7 +610,7 @@ def make(name, directory, prompt_of, stops, seeds):
             if best is None or run.margin > best[0]:
                 best = run.margin, {"prompt": prompt, "seed": seed, **options, "stop_ids": ends, "steps_log": run.log,
                                     "splices": run.splices, "nfe": run.step,
-                                    **({"control": run.control} if options["preset"] == "llada2.2" else {})}
+                                    **({"control": run.control} if options["preset"] in ("llada2.2", "dreamon") else {})}
             if best[0] > SAFE:
                 break
         if best is None or best[0] < SAFE / 4:

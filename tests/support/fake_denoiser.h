@@ -175,6 +175,16 @@ inline ModelSpec fake_editing_spec() {
   return spec;
 }
 
+// One whose token 14 makes one mask two, and whose end token takes masks away.
+inline ModelSpec fake_dreamon_spec() {
+  ModelSpec spec = fake_diffusion_spec();
+  spec.family = "dream";
+  spec.delete_id = 0;
+  spec.expand_id = 14;
+  spec.default_preset = "dreamon";
+  return spec;
+}
+
 inline ModelSpec fake_ar_spec(int vocab_size = 16) {
   return {.family = "llama",
           .attention = AttentionKind::kCausal,

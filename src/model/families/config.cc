@@ -131,7 +131,11 @@ void add_stop(ModelSpec& spec, int32_t token) {
 }
 
 int32_t find_mask_id(const ModelFiles& files, std::string_view text) {
-  if (const int32_t id = ConfigReader(files).token("mask_token_id"); id >= 0) return id;
+  const int32_t id = ConfigReader(files).token("mask_token_id");
+  return id >= 0 ? id : find_added_token(files, text);
+}
+
+int32_t find_added_token(const ModelFiles& files, std::string_view text) {
   if (!files.tokenizer_config.is_object()) return -1;
   const auto tokens = files.tokenizer_config.find("added_tokens_decoder");  // {"151666": {"content": "<|mask|>", …}, …}
   if (tokens == files.tokenizer_config.end() || !tokens->is_object()) return -1;

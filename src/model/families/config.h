@@ -76,6 +76,8 @@ void check_experts(const ModelSpec& spec, const std::string& where);
 // The mask token: mask_token_id of config.json, or the id that tokenizer_config.json's added_tokens_decoder has for `text`; -1 if
 // neither knows.
 int32_t find_mask_id(const ModelFiles& files, std::string_view text);
+// The second half of it.
+int32_t find_added_token(const ModelFiles& files, std::string_view text);
 // … of the text that tokenizer_config.json calls its mask_token.
 int32_t find_mask_id(const ModelFiles& files);
 // Throws kCorrupt when a diffusion model's files name no mask token.

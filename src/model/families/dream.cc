@@ -1,4 +1,7 @@
-// Dream, DiffuCoder, Dream-Coder (spec 10 §4): Qwen2.5 seen whole, its logits shifted by one.
+// Dream, DiffuCoder, Dream-Coder (spec 10 §4): Qwen2.5 seen whole, its logits shifted by one. DreamOn (spec 44 §1) is Dream-Coder with a
+// token more.
+#include <algorithm>
+
 #include "base/error.h"
 #include "model/families/config.h"
 #include "model/families/family.h"
@@ -7,6 +10,25 @@ namespace pent {
 namespace {
 
 bool matches(const ModelFiles& files) { return has_architecture(files, kDreamFamily); }
+
+// Its config names the token that makes one mask two (expand_token_id, as its generation config does), or the tokenizer has it; the end
+// token deletes unless it names another.
+void read_expansion(const ModelFiles& files, ModelSpec& spec) {
+  const ConfigReader config(files);
+  spec.expand_id = config.token("expand_token_id");
+  if (spec.expand_id < 0) spec.expand_id = find_added_token(files, "<|expand|>");
+  if (spec.expand_id < 0) return;
+  if (spec.eos_id < 0 && !spec.stop_ids.empty()) spec.eos_id = spec.stop_ids.front();
+  spec.delete_id = config.token("delete_token_id");
+  if (spec.delete_id < 0) spec.delete_id = spec.eos_id;
+  if (spec.eos_id < 0 || spec.expand_id == spec.delete_id || spec.expand_id == spec.mask_id ||
+      spec.delete_id == spec.mask_id || std::max(spec.expand_id, spec.delete_id) >= spec.vocab_size)
+    throw error(
+        ErrorKind::kCorrupt,
+        "{}: 'expand_token_id' is {} and the token that deletes (delete_token_id, or the end token) {}; expected "
+        "two tokens of the {}, neither the mask",
+        files.where, spec.expand_id, spec.delete_id, spec.vocab_size);
+}
 
 ModelSpec read(const ModelFiles& files) {
   ModelSpec spec;
@@ -27,6 +49,8 @@ ModelSpec read(const ModelFiles& files) {
     add_stop(spec, 151645);         // <|im_end|>
   }
   require_mask(spec, files);
+  if (!files.gguf) read_expansion(files, spec);
+  if (spec.expands_holes()) spec.default_preset = "dreamon";
   check_spec(spec, files.where);
   return spec;
 }
@@ -35,7 +59,7 @@ ModelSpec read(const ModelFiles& files) {
 
 const Family kDreamFamily = {
     .name = "dream",
-    .summary = "Dream 7B, DiffuCoder, Dream-Coder: masked diffusion, full attention, shifted logits",
+    .summary = "Dream 7B, DiffuCoder, Dream-Coder, DreamOn: masked diffusion, full attention, shifted logits",
     .architecture = "DreamModel",
     .model_type = "Dream",
     .gguf = "dream",

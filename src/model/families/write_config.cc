@@ -92,6 +92,10 @@ Json llama_config(const ModelSpec& spec) {
     config["delete_token_id"] = spec.delete_id;
     config["split_token_id"] = spec.insert_id;
   }
+  if (spec.expands_holes()) {
+    config["delete_token_id"] = spec.delete_id;
+    config["expand_token_id"] = spec.expand_id;
+  }
   write_expert_keys(spec, config);
   return config;
 }

@@ -186,4 +186,14 @@ void CellFilter::decide(int32_t cell, int32_t token) {
 
 void CellFilter::reopen(int32_t cell) { decide(cell, kUndecided); }
 
+void CellFilter::move(int32_t from, int32_t by) {
+  for (size_t i = 0; i < rules_.size(); ++i) {
+    CellRule& rule = rules_[i];
+    if (rule.begin < from) continue;
+    rule.begin += by;
+    rule.end += by;
+    if (languages_[i]) languages_[i]->move(by);
+  }
+}
+
 }  // namespace pent

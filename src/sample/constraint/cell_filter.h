@@ -38,6 +38,7 @@ class LanguageCells {
   std::shared_ptr<const TokenSet> allowed(int32_t cell);
   // token -1: undecided again. PENT_CHECK: it fits.
   void set(int32_t cell, int32_t token);
+  void move(int32_t by) { begin_ += by; }
 
  private:
   using States = std::vector<uint64_t>;  // a bit for each
@@ -79,6 +80,9 @@ class CellFilter {
   bool fits(int32_t cell, int32_t token) const;
   void decide(int32_t cell, int32_t token);
   void reopen(int32_t cell);
+  // Cells from `from` on, where a rule begins or none is, stand `by` cells further.
+  void move(int32_t from, int32_t by);
+  const std::vector<CellRule>& rules() const { return rules_; }
 
  private:
   const CellRule* rule_of(int32_t cell) const;

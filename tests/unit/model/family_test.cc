@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/expect_error.h"
 #include "unit/model/family_configs.h"
 
 namespace pent {
@@ -67,6 +68,28 @@ TEST(Families, Dream7bHasItsPublishedDefaults) {
   EXPECT_EQ(spec.stop_ids, (std::vector<int32_t>{151643, 151645}));
   EXPECT_EQ(spec.default_preset, "dream");
   EXPECT_NEAR(spec.parameters(), 7.62e9, 0.01e9);
+}
+
+// Dream-Coder with a token more, named by the config (the generation config, too), or by the tokenizer.
+TEST(Families, DreamOnIsADreamThatExpands) {
+  EXPECT_FALSE(read_spec(with_config(kDream)).expands_holes());
+  ModelFiles files = with_config(kDream);
+  files.config["expand_token_id"] = 151667;
+  const ModelSpec spec = read_spec(files);
+  EXPECT_EQ(spec.family, "dream");
+  EXPECT_EQ(spec.expand_id, 151667);
+  EXPECT_EQ(spec.delete_id, 151643);  // the end token
+  EXPECT_EQ(spec.default_preset, "dreamon");
+  files.config.erase("expand_token_id");
+  files.generation_config = {{"expand_token_id", 151667}, {"delete_token_id", 151668}};
+  EXPECT_EQ(read_spec(files).delete_id, 151668);
+  files.generation_config = nullptr;
+  files.tokenizer_config = {{"added_tokens_decoder", {{"151667", {{"content", "<|expand|>"}}}}}};
+  EXPECT_EQ(read_spec(files).expand_id, 151667);
+  for (const int64_t wrong : {151666, 151643, 152064}) {
+    files.config["expand_token_id"] = wrong;
+    EXPECT_ERROR(read_spec(files), kCorrupt, "'expand_token_id' is", "expected two tokens");
+  }
 }
 
 TEST(Families, Sdar1_7bHasItsPublishedDefaults) {

@@ -53,11 +53,17 @@ TEST_P(Decoders, EveryForwardDecidesWhatTheReferenceDecides) {
   for (const Json& item : golden_json(std::string(GetParam()) + "-decoders.json")) {
     SCOPED_TRACE(item.dump());
     ModelSpec spec = denoiser->spec();
-    if (item.contains("control")) spec.delete_id = item["control"][0], spec.insert_id = item["control"][1];
-    const SamplingParams params = params_of(item, spec);
+    if (item["preset"] == "llada2.2") spec.delete_id = item["control"][0], spec.insert_id = item["control"][1];
+    if (item["preset"] == "dreamon") spec.expand_id = item["control"][0], spec.delete_id = item["control"][1];
+    SamplingParams params = params_of(item, spec);
     Canvas canvas(denoiser->spec().mask_id);
     canvas.append_fixed(item["prompt"].get<std::vector<int32_t>>());
-    canvas.append_masked(params.length.kind == LengthKind::kDaedal ? params.length.initial : params.max_tokens);
+    const int32_t begin = canvas.size();
+    canvas.append_masked(params.length.kind == LengthKind::kFixed ? params.max_tokens : params.length.initial);
+    if (item.contains("suffix")) {
+      params.elastic = {{begin, canvas.size(), item["least"], params.max_tokens, nullptr, nullptr}};
+      canvas.append_fixed(item["suffix"].get<std::vector<int32_t>>());
+    }
     std::vector<std::unique_ptr<Sampler>> samplers;
     samplers.push_back(make_diffusion_sampler(std::move(canvas), params, item["stop_ids"]));
     Steps decided, expected;

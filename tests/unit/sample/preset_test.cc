@@ -80,11 +80,11 @@ TEST(Preset, PresetMustFitTheModel) {
   EXPECT_EQ(
       refusal({.preset = "ar"}, fake_diffusion_spec()),
       "preset 'ar' is for autoregressive models, but this one (llada) is a masked diffusion model; use --preset llada");
-  EXPECT_EQ(
-      refusal({.preset = "dreams"}, fake_ar_spec()),
-      "no preset 'dreams'; there are llada, fast-dllm, dream, rnd1, eb, llada2, llada2.1, llada2.2, daedal, mdlm, "
-      "diffugpt, diffullama, remdm, p2, "
-      "wino, sdar, fast-dllm-v2, diffusion-gemma, ar");
+  EXPECT_EQ(refusal({.preset = "dreams"}, fake_ar_spec()),
+            "no preset 'dreams'; there are llada, fast-dllm, dream, rnd1, eb, llada2, llada2.1, llada2.2, daedal, "
+            "dreamon, mdlm, "
+            "diffugpt, diffullama, remdm, p2, "
+            "wino, sdar, fast-dllm-v2, diffusion-gemma, ar");
 }
 
 TEST(Preset, ContradictionsAreRefusedWithTheReason) {
@@ -285,7 +285,8 @@ TEST(Preset, InsertingAndDeletingNeedsTokensForIt) {
 TEST(Preset, EveryPresetResolvesForItsKindOfModel) {
   for (const Preset& preset : presets()) {
     int models = 0;
-    for (const ModelSpec& spec : {fake_diffusion_spec(), fake_editing_spec(), fake_canvas_spec(), fake_ar_spec()}) {
+    for (const ModelSpec& spec :
+         {fake_diffusion_spec(), fake_editing_spec(), fake_dreamon_spec(), fake_canvas_spec(), fake_ar_spec()}) {
       if (!fits(preset, spec)) continue;
       ++models;
       const SamplingParams params = resolve({.preset = std::string(preset.name)}, spec);
