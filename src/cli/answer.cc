@@ -116,15 +116,14 @@ TraceSink Presenter::begin(int prompt_tokens, Picture picture) {
   };
 }
 
-void Presenter::end(const Generation& generation, const std::string& text) {
+void Presenter::end(const Generation& generation, const std::string& shown) {
   if (view_) view_->erase();
   if (output_.json) return;
   if (stream_) {
-    stream_->finish(text);
+    stream_->finish(shown);
   } else {
-    write_stdout(text);
+    write_stdout(shown);
   }
-  write_stdout("\n");
   if (generation.finish_reason == "deadline")
     fmt::print(stderr, "pent: the budget ended it: {} of {} tokens were decided at once in the last forward\n",
                generation.hurried, generation.completion_tokens);

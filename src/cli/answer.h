@@ -49,8 +49,8 @@ class Presenter {
 
   enum class Picture { kAnswer, kWhole };  // without or with the prompt's cells
   TraceSink begin(int prompt_tokens, Picture picture = Picture::kAnswer);
-  // Ends the picture and writes `text`, unless JSON is wanted; what it cost is told to a terminal.
-  void end(const Generation& generation, const std::string& text);
+  // Ends the picture and writes `shown`, line feeds and all, unless JSON is wanted; what it cost is told to a terminal.
+  void end(const Generation& generation, const std::string& shown);
   void close();  // throws kIo if the trace could not be written
 
  private:

@@ -50,7 +50,7 @@ class Conversation {
         const std::vector<TokenId> prompt = make_prompt(model_, with_system(), options_.raw, options_.tools);
         const TraceSink trace = presenter_.begin(static_cast<int>(prompt.size()));
         const Generation generation = generate(model_, prompt, options_.generation, trace, &interrupt_token());
-        presenter_.end(generation, generation.text);
+        presenter_.end(generation, generation.text + "\n");
         messages_.push_back({"assistant", generation.text});
         return generation.finish_reason == "cancelled";
       } catch (const Error& e) {

@@ -39,7 +39,7 @@ ByteRange parse_range(const std::string& text, size_t size) {
 int run(Arguments& args) {
   if (args.diff && args.output.json)
     throw error(ErrorKind::kInvalidArgument, "--diff and --json were both given; keep one");
-  read_constraint_files(args.run.generation);
+  read_option_files(args.run.generation);
   const std::string text = file_argument(args.file);
   EditOptions options{.redo = {}, .strength = args.strength, .instruction = args.instruction};
   if (!args.redo.empty()) options.redo = parse_range(args.redo, text.size());
@@ -52,8 +52,8 @@ int run(Arguments& args) {
   const TraceSink trace = presenter.begin(0, Presenter::Picture::kWhole);
   const Filling filling = answer(model, request, trace, &interrupt_token());
   const std::string& edited = filling.generation.text;
-  std::string shown = args.diff ? unified_diff(text, edited, "before", "after") : edited;
-  if (shown.ends_with('\n')) shown.pop_back();  // presented with one
+  const std::string shown =
+      args.diff ? unified_diff(text, edited, "before", "after") : edited + (edited.ends_with('\n') ? "" : "\n");
   presenter.end(filling.generation, shown);
   presenter.close();
   if (args.output.json) fmt::print("{}\n", to_json_line(to_json(filling, request, model, args.output.verbose)));
@@ -71,7 +71,7 @@ Action define_edit(CommandLine& line) {
       "the share of tokens that are written anew, the least probable ones: 0 leaves the text, 1 writes all of it; "
       "default: those the model finds improbable");
   line.option("--instruction", args->instruction, "what is to be done; the model's chat template asks for it");
-  line.flag("--diff", args->diff, "print the change, as diff -u does");
+  line.flag("--diff", args->diff, "print the change, as diff -u does; nothing where there is none");
   add_generation_options(line, args->run);
   add_output_options(line, args->output);
   return [args] { return run(*args); };

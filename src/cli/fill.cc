@@ -22,16 +22,14 @@ struct Arguments {
 
 Request request_of(Arguments& args) {
   if (!args.request_file.empty()) {
-    GenerationOptions unasked;
-    unasked.mode = "auto";  // what the command line says when nobody does
-    if (args.text_given || !args.system.empty() || args.run.generation != unasked)
+    if (args.text_given || !args.system.empty() || args.run.generation != unasked_generation())
       throw error(ErrorKind::kInvalidArgument, "--request says all that is asked; put the {} into it",
                   args.text_given ? "template" : "options");
     return parse_request(file_argument(args.request_file), args.request_file);
   }
   if (!args.text_given)
     throw error(ErrorKind::kInvalidArgument, "what is to be filled? Give a TEMPLATE or --request FILE");
-  read_constraint_files(args.run.generation);
+  read_option_files(args.run.generation);
   Request request;
   request.canvas = parse_fill_template(text_argument(args.text));
   request.options = args.run.generation;
@@ -53,7 +51,7 @@ int run(Arguments& args) {
   const TraceSink trace = has_canvas ? presenter.begin(0, Presenter::Picture::kWhole)
                                      : presenter.begin(static_cast<int>(prompt_of(model, request).size()));
   const Filling filling = answer(model, request, trace, &interrupt_token());
-  presenter.end(filling.generation, filling.generation.text);
+  presenter.end(filling.generation, filling.generation.text + "\n");
   presenter.close();
   if (args.output.json) fmt::print("{}\n", to_json_line(to_json(filling, request, model, args.output.verbose)));
   return exit_code(filling.generation);

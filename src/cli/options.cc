@@ -5,10 +5,12 @@
 #include <charconv>
 #include <iostream>
 #include <iterator>
+#include <utility>
 
 #include "base/error.h"
 #include "base/mapped_file.h"
 #include "cli/embedded.h"
+#include "engine/preset_file.h"
 #include "engine/request_json.h"
 
 namespace pent::cli {
@@ -41,11 +43,19 @@ void add_model_options(CommandLine& line, ModelOptions& options) {
   line.flag("--precise", options.precise, "weights and arithmetic in float32: slower, the path of parity");
 }
 
+GenerationOptions unasked_generation() {
+  GenerationOptions unasked;
+  unasked.mode = "auto";
+  return unasked;
+}
+
 void add_generation_options(CommandLine& line, RunOptions& options) {
   add_model_options(line, options.model);
   GenerationOptions& g = options.generation;
-  line.option("--preset", g.preset, "a decoding method from `pent presets`; default: the model's own");
-  g.mode = "auto";
+  line.option("--preset", g.preset,
+              "a decoding method from `pent presets`, or a FILE.toml with one of your own (docs/decoding.md); default: "
+              "the model's own");
+  g = unasked_generation();
   line.option("--mode", g.mode,
               "ar: token after token; diffusion: a canvas; speculative: ar's text, drafted by diffusion --block-length "
               "tokens at a time; auto, the default: the fastest that writes the text of the model's own")
@@ -54,6 +64,11 @@ void add_generation_options(CommandLine& line, RunOptions& options) {
   line.option(
       "--length", g.length,
       "N: a canvas of N cells; MIN..MAX: one that grows with the answer (DAEDAL); auto: one that grows from 64");
+  line.option("--tau-eos", g.tau_eos,
+              "a canvas that grows: how sure of an end (0 to 1) before it is decided; up to then it gets longer");
+  line.option("--tau-expand", g.tau_expand,
+              "a canvas that grows: how sure of an end so that no more cells are put in while it is decided");
+  line.option("--tau-low", g.tau_low, "a canvas that grows: a cell less probable than this becomes several");
   line.flag("--trim-tail", g.trim_tail, "once an end token is decided, take the cells behind it out of the canvas");
   line.option("--block-length", g.block_length,
               "cells that are decided together before the next ones; speculative: tokens drafted at a time");
@@ -114,7 +129,11 @@ LoadedModel load(const ModelOptions& options) {
 
 ModelFiles find_files(const ModelOptions& options) { return find_model(options.model, embedded_models()); }
 
-void read_constraint_files(GenerationOptions& options) {
+void read_option_files(GenerationOptions& options) {
+  if (options.preset.ends_with(".toml")) {
+    const std::string file = std::exchange(options.preset, "");
+    options = with_preset_file(std::move(options), unasked_generation(), file_argument(file), file);
+  }
   const auto read = [](std::optional<std::string>& option, std::string_view sign) {
     if (option && option->find(sign) == std::string::npos && *option != "true") option = file_argument(*option);
   };

@@ -23,6 +23,7 @@ struct RunOptions {
   GenerationOptions generation;
 };
 void add_generation_options(CommandLine& line, RunOptions& options);
+GenerationOptions unasked_generation();  // as they are where no option is given
 
 // The model with a pool that lives as long as it does.
 struct LoadedModel {
@@ -32,8 +33,8 @@ struct LoadedModel {
 LoadedModel load(const ModelOptions& options);
 ModelFiles find_files(const ModelOptions& options);
 
-// --json-schema and --grammar may name files: reads them. Throws kIo.
-void read_constraint_files(GenerationOptions& options);
+// --preset, --json-schema and --grammar may name files: reads them. Throws kIo, and for a preset what with_preset_file() throws.
+void read_option_files(GenerationOptions& options);
 
 // --tools likewise; null where it was not given.
 Json read_tools(const std::optional<std::string>& argument);

@@ -30,11 +30,13 @@ PieceLookup recorded_pieces(const RecordedTrace& trace) {
   };
 }
 
-// The text the cells hold at the end: the answer up to its first special token, or the whole of a filled template.
+// The text the cells hold at the end: the answer's tokens, or the whole of a filled template. A trace that does not say how many
+// tokens the answer has: up to its first special token.
 class FinalText {
  public:
   void apply(const TraceEvent& event) {
     if (event.kind == TraceEvent::Kind::kBegin) cells_.clear();
+    tokens_ = event.tokens;
     move_cells(cells_, event);
     for (const CellChange& change : event.changes) {
       if (static_cast<size_t>(change.cell) >= cells_.size()) cells_.resize(static_cast<size_t>(change.cell) + 1);
@@ -51,11 +53,12 @@ class FinalText {
   std::string text(const PieceLookup& piece) const {
     std::string text;
     const bool whole = is_template();
+    int32_t left = tokens_;
     for (const CellChange& cell : cells_) {
       if (!whole && cell.state == CellState::kFixed) continue;
       const TokenPiece shown = piece(cell.token);
       const bool open = is_open(cell.state);
-      if (!whole && (open || shown.special)) break;
+      if (!whole && (tokens_ < 0 ? open || shown.special : left-- == 0)) break;
       if (!open && !shown.special) text += shown.bytes;
     }
     return replace_invalid_utf8(text);
@@ -63,6 +66,7 @@ class FinalText {
 
  private:
   std::vector<CellChange> cells_;
+  int32_t tokens_ = -1;
 };
 
 void wait_until(std::chrono::steady_clock::time_point when) {

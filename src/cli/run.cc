@@ -58,7 +58,7 @@ void refuse_beside_exact_tokens(const Arguments& args, bool chatting) {
 }
 
 int run(Arguments& args) {
-  read_constraint_files(args.run.generation);
+  read_option_files(args.run.generation);
   const bool chatting = !args.prompt_given && is_terminal(STDIN_FILENO);
   if (chatting && (args.output.json || args.number > 1)) {
     throw error(ErrorKind::kInvalidArgument, "{} needs a PROMPT", args.output.json ? "--json" : "-n");
@@ -86,7 +86,7 @@ int run(Arguments& args) {
       const TraceSink trace = presenter.begin(prompt_tokens);
       const Generation generation = answer(model, request, trace, &interrupt_token()).generation;
       if (n > 0 && !args.output.json) fmt::print("\n");
-      presenter.end(generation, generation.text);
+      presenter.end(generation, generation.text + "\n");
       if (args.output.json) {
         Json line = to_json(generation, model.name);
         if (args.output.verbose) line["cells"] = written_to_json(generation, *model.tokenizer);

@@ -22,11 +22,21 @@ grammar::Expr any_text() {
   return grammar::repeat(grammar::character(grammar::CodeSet::all()), 0, grammar::kUnlimited);
 }
 
+// What is asked for is an option, not a file that is damaged.
+grammar::Grammar read_schema(const Constraint& constraint) {
+  Json schema;
+  try {
+    schema = parse_json(constraint.text, constraint.what);
+  } catch (const Error& problem) {
+    throw error(ErrorKind::kInvalidArgument, "{}", problem.what());
+  }
+  return grammar::parse_json_schema(schema, constraint.what);
+}
+
 grammar::Grammar read(const Constraint& constraint) {
   switch (constraint.kind) {
     case Constraint::Kind::kRegex: return grammar::grammar_of(grammar::parse_regex(constraint.text, constraint.what));
-    case Constraint::Kind::kJsonSchema:
-      return grammar::parse_json_schema(parse_json(constraint.text, constraint.what), constraint.what);
+    case Constraint::Kind::kJsonSchema: return read_schema(constraint);
     case Constraint::Kind::kGrammar: return grammar::parse_gbnf(constraint.text, constraint.what);
     case Constraint::Kind::kChoice:
       return grammar::grammar_of(grammar::parse_regex(pattern_of(constraint.choices), constraint.what));

@@ -1,4 +1,4 @@
-// One table of options for reading and writing; the canvas by hand.
+// The table of options (sample/option_table.h) for reading and writing; the canvas by hand.
 #include "engine/request_json.h"
 
 #include <algorithm>
@@ -6,55 +6,16 @@
 #include <limits>
 
 #include "base/error.h"
+#include "sample/option_table.h"
 
 namespace pent {
 namespace {
 
-// The options by their keys: those of every generation, of its budget, and of diffusion models.
 template <typename Visit>
-void for_each_plain(const Visit& visit) {
-  visit("preset", &GenerationOptions::preset);
-  visit("mode", &GenerationOptions::mode);
-  visit("max_tokens", &GenerationOptions::max_tokens);
-  visit("temperature", &GenerationOptions::temperature);
-  visit("top_p", &GenerationOptions::top_p);
-  visit("top_k", &GenerationOptions::top_k);
-  visit("min_p", &GenerationOptions::min_p);
-  visit("repetition_penalty", &GenerationOptions::repetition_penalty);
-  visit("repetition_window", &GenerationOptions::repetition_window);
-  visit("logit_bias", &GenerationOptions::logit_bias);
-  visit("seed", &GenerationOptions::seed);
-  visit("best_of", &GenerationOptions::best_of);
-  visit("stop", &GenerationOptions::stop);
-  visit("regex", &GenerationOptions::regex);
-  visit("json_schema", &GenerationOptions::json_schema);
-  visit("grammar", &GenerationOptions::grammar);
-  visit("include", &GenerationOptions::include);
-}
-
-template <typename Visit>
-void for_each_of_budget(const Visit& visit) {
-  visit("max_nfe", &GenerationOptions::max_nfe);
-  visit("deadline_ms", &GenerationOptions::deadline_ms);
-}
-
-template <typename Visit>
-void for_each_of_diffusion(const Visit& visit) {
-  visit("length", &GenerationOptions::length);
-  visit("trim_tail", &GenerationOptions::trim_tail);
-  visit("block_length", &GenerationOptions::block_length);
-  visit("steps", &GenerationOptions::steps);
-  visit("steps_per_block", &GenerationOptions::steps_per_block);
-  visit("threshold", &GenerationOptions::threshold);
-  visit("select", &GenerationOptions::select);
-  visit("remask", &GenerationOptions::remask);
-  visit("order_temperature", &GenerationOptions::order_temperature);
-  visit("cfg_scale", &GenerationOptions::cfg_scale);
-  visit("final_temperature", &GenerationOptions::final_temperature);
-  visit("settle", &GenerationOptions::settle);
-  visit("score", &GenerationOptions::score);
-  visit("score_of", &GenerationOptions::score_of);
-  visit("cache", &GenerationOptions::cache);
+void for_each_of(OptionGroup group, const Visit& visit) {
+  for_each_option([&](const char* key, OptionGroup own, auto member, auto) {
+    if (own == group) visit(key, member);
+  });
 }
 
 // A value and where it stands.
@@ -281,16 +242,15 @@ Request parse_request(std::string_view text, const std::string& where) {
   const Json json = parse_json(text, where);
   const Place place{json, "", where};
   Request request;
-  const auto read_section = [&](const Place& section, auto for_each, std::vector<std::string> keys) {
-    for_each([&](const char* key, auto) { keys.emplace_back(key); });
+  const auto read_section = [&](const Place& section, OptionGroup group, std::vector<std::string> keys) {
+    for_each_of(group, [&](const char* key, auto) { keys.emplace_back(key); });
     section.only(keys);
-    for_each([&](const char* key, auto member) { read_option(section, key, request.options.*member); });
+    for_each_of(group, [&](const char* key, auto member) { read_option(section, key, request.options.*member); });
   };
-  read_section(place, [](const auto& visit) { for_each_plain(visit); },
+  read_section(place, OptionGroup::kGeneral,
                {"messages", "prompt", "tools", "canvas", "budget", "diffusion", "choice_logprobs"});
-  if (place.has("budget")) read_section(place.at("budget"), [](const auto& visit) { for_each_of_budget(visit); }, {});
-  if (place.has("diffusion"))
-    read_section(place.at("diffusion"), [](const auto& visit) { for_each_of_diffusion(visit); }, {});
+  if (place.has("budget")) read_section(place.at("budget"), OptionGroup::kBudget, {});
+  if (place.has("diffusion")) read_section(place.at("diffusion"), OptionGroup::kDiffusion, {});
   if (place.has("choice_logprobs")) read(place.at("choice_logprobs"), request.choice_logprobs);
   if (place.has("messages") && place.has("prompt"))
     place.refuse("has messages and a prompt; keep one, or put the text into the canvas");
@@ -334,9 +294,9 @@ Json to_json(const Request& request) {
     };
   };
   Json budget = Json::object(), diffusion = Json::object();
-  for_each_plain(write_into(json));
-  for_each_of_budget(write_into(budget));
-  for_each_of_diffusion(write_into(diffusion));
+  for_each_of(OptionGroup::kGeneral, write_into(json));
+  for_each_of(OptionGroup::kBudget, write_into(budget));
+  for_each_of(OptionGroup::kDiffusion, write_into(diffusion));
   if (!budget.empty()) json["budget"] = std::move(budget);
   if (!diffusion.empty()) json["diffusion"] = std::move(diffusion);
   return json;

@@ -14,9 +14,6 @@
 namespace pent {
 namespace {
 
-constexpr double kEndInSight = 0.5;      // stage 1: long enough (tau_eos)
-constexpr double kEndIsSure = 0.9;       // stage 2: no more insertions (tau_expand)
-constexpr double kUncertain = 0.1;       // stage 2: a cell less probable is worth more cells (tau_low)
 constexpr int32_t kExpansion = 8;        // cells added, or put in place of one (E_factor)
 constexpr int32_t kEndPredictions = 32;  // of which the confidence in an end is the mean (W_eos)
 
@@ -109,7 +106,7 @@ class DaedalSampler : public CanvasSampler {
   // Stage 1. At its end the canvas gets a tail of end tokens, half as long as what was looked at.
   void adjust(int32_t step, std::vector<CellChange>& changes) {
     const int32_t size = canvas_.size(), room = limit_ - size;
-    if (confidence_in_an_end() < kEndInSight && room > 0) {
+    if (confidence_in_an_end() < params_.length.tau_eos && room > 0) {
       grow(size, std::min(kExpansion, room), changes);
       return;
     }
@@ -133,7 +130,7 @@ class DaedalSampler : public CanvasSampler {
     }
     for (const size_t index : choose(candidates, step)) chosen.push_back(proposals[index]);
     commit(std::move(chosen), step, changes);
-    if (can_grow() && confidence_in_an_end() < kEndIsSure) expand(candidates, changes);
+    if (can_grow() && confidence_in_an_end() < params_.length.tau_expand) expand(candidates, changes);
     if (trim_tail(changes)) {
       moved_ = std::min(moved_, canvas_.size());
       ends_.resize(static_cast<size_t>(canvas_.size()));
@@ -156,7 +153,7 @@ class DaedalSampler : public CanvasSampler {
   void expand(std::span<const Candidate> candidates, std::vector<CellChange>& changes) {
     const Candidate* least = nullptr;
     for (const Candidate& each : candidates)
-      if (canvas_[each.cell].state == CellState::kMasked && each.confidence < kUncertain &&
+      if (canvas_[each.cell].state == CellState::kMasked && each.confidence < params_.length.tau_low &&
           (least == nullptr || each.confidence < least->confidence))
         least = &each;
     if (least == nullptr) return;

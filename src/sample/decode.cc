@@ -173,6 +173,7 @@ class Decoding {
     if (options_.trace) {
       TraceEvent event = make_event(each, TraceEvent::Kind::kEnd);
       event.finish_reason = reason;
+      event.tokens = static_cast<int32_t>(each.sampler.completion().size());
       options_.trace(event);
     }
     if (options_.ended) options_.ended(each.place, each.outcome);

@@ -21,6 +21,9 @@ struct LengthRule {
   LengthKind kind = LengthKind::kFixed;
   int initial = 0;  // cells to begin with, unless it is fixed
   int most = 0;     // cells at most; 0: --max-tokens says
+  // kDaedal, the paper's names and values. Confidences in an end: so sure that stage 1 has cells enough, and stage 2 needs no more; and
+  // the probability below which a cell of stage 2 is worth more cells.
+  double tau_eos = 0.5, tau_expand = 0.9, tau_low = 0.1;
 
   bool operator==(const LengthRule&) const = default;
 };

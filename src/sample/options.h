@@ -14,7 +14,8 @@ struct GenerationOptions {
   std::optional<std::string> mode;    // auto | ar | diffusion | speculative (sample/mode.h); unset: the model's own
   std::optional<int> max_tokens;      // the canvas for full-attention models; the budget for AR
   std::optional<std::string> length;  // auto, N or MIN..MAX (sample/length.h)
-  bool trim_tail = false;             // take the cells behind a decided end token out of the canvas
+  std::optional<double> tau_eos, tau_expand, tau_low;  // of a canvas that grows (LengthRule)
+  bool trim_tail = false;                              // take the cells behind a decided end token out of the canvas
   std::optional<int> block_length;
   std::optional<int> steps;            // a total
   std::optional<int> steps_per_block;  // not both

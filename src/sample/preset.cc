@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "sample/levenshtein.h"
+#include "sample/option_table.h"
 
 namespace pent {
 namespace {
@@ -16,38 +17,6 @@ constexpr int kRepetitionWindow = 128;
 // Rows that cost little beside the first on most machines (spec 31 §5.2).
 constexpr int kDraftLength = 4;
 
-template <typename T>
-void check_range(const char* option, const std::optional<T>& value, T low, T high) {
-  if (value && !(*value >= low && *value <= high))  // written so that NaN fails
-    throw error(ErrorKind::kInvalidArgument, "{} is {}; expected {} to {}", option, *value, low, high);
-}
-
-void check_ranges(const GenerationOptions& options) {
-  constexpr int kMany = 1 << 24;
-  check_range("--max-tokens", options.max_tokens, 1, kMany);
-  check_range("--block-length", options.block_length, 1, kMany);
-  check_range("--steps", options.steps, 1, kMany);
-  check_range("--steps-per-block", options.steps_per_block, 1, kMany);
-  check_range("--threshold", options.threshold, 0.0, 1.0);
-  check_range("--order-temperature", options.order_temperature, 0.0, 100.0);
-  check_range("--cfg-scale", options.cfg_scale, 0.0, 100.0);
-  check_range("--temperature", options.temperature, 0.0, 100.0);
-  check_range("--final-temperature", options.final_temperature, 0.001, 100.0);
-  check_range("--top-k", options.top_k, 0, kMany);
-  check_range("--min-p", options.min_p, 0.0, 1.0);
-  check_range("--repetition-penalty", options.repetition_penalty, 0.1, 10.0);
-  check_range("--repetition-window", options.repetition_window, 1, kMany);
-  check_range("--max-nfe", options.max_nfe, 1, kMany);
-  check_range("--deadline-ms", options.deadline_ms, 0.0, 1e12);
-  check_range("--best-of", std::optional(options.best_of), 1, 1024);
-  if (options.top_p && !(*options.top_p > 0 && *options.top_p <= 1))
-    throw error(ErrorKind::kInvalidArgument, "--top-p is {}; expected more than 0 and at most 1", *options.top_p);
-  if (options.seed > uint64_t{1} << 53)
-    throw error(ErrorKind::kInvalidArgument, "--seed is {}; expected at most 2^53", options.seed);
-  for (const std::string& stop : options.stop)
-    if (stop.empty()) throw error(ErrorKind::kInvalidArgument, "--stop is empty; expected a text to stop at");
-}
-
 const Preset& choose_preset(const GenerationOptions& options, const ModelSpec& spec, Mode mode) {
   const bool own = mode == own_mode(spec) && !spec.default_preset.empty();
   std::string name = !options.preset.empty() ? options.preset : own ? spec.default_preset : "";
@@ -56,7 +25,7 @@ const Preset& choose_preset(const GenerationOptions& options, const ModelSpec& s
   if (preset == nullptr) {
     std::string known;
     for (const Preset& each : presets()) known += (known.empty() ? "" : ", ") + std::string(each.name);
-    throw error(ErrorKind::kNotFound, "no preset '{}'; there are {}", name, known);
+    throw error(ErrorKind::kInvalidArgument, "no preset '{}'; there are {}", printable(name), known);
   }
   if (preset->diffusion && fits(*preset, spec) && mode != Mode::kDiffusion)
     throw error(ErrorKind::kInvalidArgument, "preset '{}' is for --mode diffusion, not {}; leave one of the two out",
@@ -93,33 +62,29 @@ void resolve_length(const GenerationOptions& options, const Preset& preset, cons
         "the prompt has {} tokens and {} are to be written, but the model's context is {}; shorten the prompt{}",
         prompt_tokens, std::max(params.max_tokens, 1), spec.max_positions,
         room < 1 ? "" : fmt::format(" or use --max-tokens {}", room));
+  const std::pair<std::optional<double>, double LengthRule::*> thresholds[] = {
+      {options.tau_eos, &LengthRule::tau_eos},
+      {options.tau_expand, &LengthRule::tau_expand},
+      {options.tau_low, &LengthRule::tau_low}};
+  for (const auto& [given, threshold] : thresholds) {
+    if (given && params.length.kind != LengthKind::kDaedal)
+      throw error(ErrorKind::kInvalidArgument,
+                  "--tau-eos, --tau-expand and --tau-low are for a canvas that grows; use --length auto or MIN..MAX");
+    params.length.*threshold = given.value_or(params.length.*threshold);
+  }
   params.length.initial = std::min(params.length.initial, params.max_tokens);
   params.length.most = params.max_tokens;
   params.trim_tail = options.trim_tail;
 }
 
-void refuse_for_ar(const GenerationOptions& options, Mode mode) {
+void refuse_for_ar(GenerationOptions options, Mode mode) {
   const bool drafts = mode == Mode::kSpeculative;
-  const std::pair<const char*, bool> diffusion_only[] = {{"--block-length", options.block_length && !drafts},
-                                                         {"--length", options.length.has_value()},
-                                                         {"--trim-tail", options.trim_tail},
-                                                         {"--steps", options.steps.has_value()},
-                                                         {"--steps-per-block", options.steps_per_block.has_value()},
-                                                         {"--threshold", options.threshold.has_value()},
-                                                         {"--select", options.select.has_value()},
-                                                         {"--remask", options.remask.has_value()},
-                                                         {"--order-temperature", options.order_temperature.has_value()},
-                                                         {"--cfg-scale", options.cfg_scale.has_value()},
-                                                         {"--final-temperature", options.final_temperature.has_value()},
-                                                         {"--settle", options.settle.has_value()},
-                                                         {"--score", options.score.has_value()},
-                                                         {"--score-of", options.score_of.has_value()},
-                                                         {"--cache", options.cache.has_value()}};
-  for (const auto& [option, given] : diffusion_only)
-    if (given)
-      throw error(ErrorKind::kInvalidArgument, "{} is for diffusion presets; {}", option,
-                  drafts ? "--mode speculative drafts --block-length tokens in one forward"
-                         : "an autoregressive model writes one token per forward, in order");
+  if (drafts) options.block_length.reset();  // of drafts
+  const std::string given = first_given(options, OptionGroup::kDiffusion);
+  if (given.empty()) return;
+  throw error(ErrorKind::kInvalidArgument, "{} is for diffusion presets; {}", given,
+              drafts ? "--mode speculative drafts --block-length tokens in one forward"
+                     : "an autoregressive model writes one token per forward, in order");
 }
 
 // Which cells a step decides: the option's rule, or the preset's with the option's threshold where it has one.
@@ -386,11 +351,9 @@ SamplingParams resolve(const GenerationOptions& options, const ModelSpec& spec, 
                         .deadline_ms = options.deadline_ms,
                         .seed = options.seed,
                         .n_index = options.n_index};
+  if (!preset.diffusion) refuse_for_ar(options, mode);
   resolve_length(options, preset, spec, prompt_tokens, params);
-  if (preset.diffusion)
-    resolve_parts(options, preset, spec, params);
-  else
-    refuse_for_ar(options, mode);
+  if (preset.diffusion) resolve_parts(options, preset, spec, params);
   const bool all_alike = params.temperature == 0 && params.remask.kind != RemaskKind::kRenoise;  // whose noise differs
   if (options.best_of > 1 && all_alike)
     throw error(ErrorKind::kInvalidArgument,

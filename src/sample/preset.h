@@ -98,7 +98,7 @@ struct SamplingParams {
 };
 
 // Options over the preset over nothing else. Throws kInvalidArgument (a value out of range, two options that contradict
-// each other, a preset that does not fit the model, prompt + max_tokens beyond the context) or kNotFound (no such preset).
+// each other, a preset that there is not or that does not fit the model, prompt + max_tokens beyond the context).
 // When the caller did not set max_tokens, the preset's is lowered to what the context leaves.
 SamplingParams resolve(const GenerationOptions& options, const ModelSpec& spec, int prompt_tokens = 0);
 

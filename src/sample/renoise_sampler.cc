@@ -1,6 +1,6 @@
 // DiffusionGemma's loop (sample/renoise.h). Text is encoded causally once and its keys and values kept: that of a finished canvas in
-// the forward that first denoises the next. A canvas ends after its steps or when it has settled; then it holds the last step's most
-// probable tokens, and the answer ends at the first end token among them.
+// the forward that first denoises the next. A canvas ends after its steps or when it has settled, or in a budget's last forward; then it
+// holds the last step's most probable tokens, and the answer ends at the first end token among them.
 #include <algorithm>
 #include <cmath>
 
@@ -36,6 +36,10 @@ class RenoiseSampler : public Sampler {
   int32_t capacity() const override { return prompt_size_ + params_.max_tokens + params_.padding; }
   Block active_block() const override { return {begin_, canvas_.size()}; }
   bool done() const override { return stopped_ || final_ == answer_end(); }
+  // Only the last step of the last canvas leaves nothing; a canvas may settle before, but that is not known before the forward.
+  bool leaves_undecided() const override {
+    return canvas_.size() < answer_end() || step_in_canvas_ + 1 < steps_[number_];
+  }
 
   void plan(int32_t sequence, int32_t step, PassPlan& plan, HeadRequest& request) const override {
     const std::vector<int32_t> tokens = canvas_.tokens();
@@ -62,10 +66,22 @@ class RenoiseSampler : public Sampler {
     if (params_.cache != CacheKind::kNone) encoded_ = begin_;
     ++step_in_canvas_;
     std::vector<CellChange> changes;
-    if (has_settled(rows) || step_in_canvas_ == steps_[number_])
-      finish_canvas(rows, step, changes);
-    else
+    if (!has_settled(rows) && step_in_canvas_ < steps_[number_]) {
       show_next(rows, step, changes);
+      return changes;
+    }
+    finish_canvas(rows, step, changes);
+    if (done()) return changes;
+    ++number_;
+    begin_canvas(step + 1, changes);
+    return changes;
+  }
+
+  // The canvas as far as it has come: canvas after canvas is written to a budget, so no other follows.
+  std::vector<CellChange> apply_last(std::span<const RowStats> rows, int32_t step) override {
+    PENT_CHECK(static_cast<int32_t>(rows.size()) == canvas_.size() - begin_, "{} rows", rows.size());
+    std::vector<CellChange> changes;
+    finish_canvas(rows, step, changes);
     return changes;
   }
 
@@ -154,9 +170,6 @@ class RenoiseSampler : public Sampler {
       stopped_ = std::find(stop_ids_.begin(), stop_ids_.end(), canvas_[final_].token) != stop_ids_.end();
       if (stopped_) break;
     }
-    if (done()) return;
-    ++number_;
-    begin_canvas(step + 1, changes);
   }
 
   Canvas canvas_;  // prompt, finished canvases, the one being denoised

@@ -37,6 +37,8 @@ struct TraceEvent {
   std::vector<CellChange> changes;         // kBegin: every cell; kStep: what changed, inserted cells included
   std::vector<Splice> splices;  // kStep: one after the other, before the changes, whose cells count after them
   std::string finish_reason;    // kEnd
+  int32_t tokens =
+      -1;  // kEnd: of the answer, as far as it is final, from the first cell that was not fixed on; -1: not said
 };
 
 using TraceSink = std::function<void(const TraceEvent&)>;

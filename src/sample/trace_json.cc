@@ -59,6 +59,7 @@ Json event_to_json(const TraceEvent& event, const TraceHeader& header,
             {"nfe", event.nfe}};
   if (event.kind == TraceEvent::Kind::kEnd) {
     line["finish_reason"] = event.finish_reason;
+    if (event.tokens >= 0) line["tokens"] = event.tokens;
   } else {
     line["block"] = {event.block_begin, event.block_end};
     line["cells"] = cells_to_json(event.changes, token_bytes);
@@ -94,7 +95,8 @@ class TraceReader {
     }
     if (event.kind == TraceEvent::Kind::kEnd) {
       event.finish_reason = get_required_string(line, "finish_reason", where);
-      cells_of(event);
+      const int32_t size = cells_of(event);
+      if (line.contains("tokens")) event.tokens = number(line, "tokens", 0, size);
     } else {
       read_cells(line, event);
     }

@@ -76,6 +76,7 @@ TEST(Run, DiffusionGemmaDecodesAsPublishedUnasked) {
   EXPECT_LE(answer["nfe"].get<int>(), 2 * 48);
   const Outcome replayed = run_pent({"replay", trace});
   EXPECT_EQ(replayed.code, 0) << replayed.err;
+  EXPECT_EQ(replayed.out, answer["text"].get<std::string>() + "\n") << "the canvas goes on behind 12 tokens";
   const Outcome refused = run_pent({"run", "-m", model, "--settle", "often", "the mouse"});
   EXPECT_EQ(refused.code, 2);
   EXPECT_EQ(std::count(refused.err.begin(), refused.err.end(), '\n'), 1) << refused.err;
@@ -354,6 +355,18 @@ TEST(Replay, ReproducesTheText) {
   EXPECT_EQ(run_pent({"replay", trace}).out, fill.out);
 }
 
+TEST(Replay, CellsThatOnlyFillTheLastBlockAreNoPartOfTheAnswer) {
+  const TempDir directory;
+  const std::string trace = (directory / "trace").string();
+  for (const char* model : {"tiny-sdar", "tiny-llada2", "tiny-diffusion-gemma"})
+    for (const char* tokens : {"1", "5", "13"}) {
+      const Outcome run = run_pent({"run", "-m", std::string(PENT_SOURCE_DIR "/tests/golden/") + model, "--raw",
+                                    "--max-tokens", tokens, "--trace", trace, "the sea"});
+      ASSERT_EQ(run.code, 0) << run.err;
+      EXPECT_EQ(run_pent({"replay", trace}).out, run.out) << model << ", " << tokens << " tokens";
+    }
+}
+
 TEST(Replay, AFileThatIsNoTraceIsRefused) {
   EXPECT_EQ(run_pent({"replay", "-"}, "{\"schema\":9}\n").code, 1);
   EXPECT_EQ(run_pent({"replay", "-"}, "not json\n").code, 1);
@@ -387,7 +400,7 @@ TEST(Edit, StrengthZeroIsTheTextAndADiffShowsTheChange) {
   const std::string file = (directory / "text").string(), text = "the mouse loved the sea\nand the house\n";
   std::ofstream(file) << text;
   EXPECT_EQ(run_pent({"edit", "-m", models().diffusion(), "--strength", "0", file}).out, text);
-  EXPECT_EQ(run_pent({"edit", "-m", models().diffusion(), "--strength", "0", "--diff", file}).out, "\n");
+  EXPECT_EQ(run_pent({"edit", "-m", models().diffusion(), "--strength", "0", "--diff", file}).out, "");
   const Outcome redone = run_pent({"edit", "-m", models().diffusion(), "--redo", "4:9", "-"}, text);
   ASSERT_EQ(redone.code, 0) << redone.err;
   EXPECT_TRUE(redone.out.starts_with("the ") && redone.out.ends_with(" loved the sea\nand the house\n")) << redone.out;

@@ -106,6 +106,36 @@ TEST(Daedal, NothingIsInsertedWhenTheEndIsSure) {
   EXPECT_EQ(run(model, length("48..200")).decoded.cells, 1 + 48 + 16);
 }
 
+TEST(Daedal, HowSureOfAnEndIsSureEnoughMayBeSaid) {
+  const auto cells = [](double enough) {
+    FakeDenoiser model(fake_diffusion_spec(), ends_after(20, 0.99));
+    GenerationOptions options = length("8..200");
+    options.tau_eos = enough;
+    options.tau_low = 0;
+    const Outcome outcome = run(model, options);
+    EXPECT_EQ(outcome.completion, std::vector<int32_t>(enough == 0 ? 8 : 20, 3));
+    return outcome.decoded.cells;
+  };
+  EXPECT_EQ(cells(0), 1 + 8 + 16) << "eight cells and their tail of ends";
+  EXPECT_EQ(cells(0.2), 1 + 32 + 16) << "twelve ends, of which seven would do";
+  EXPECT_EQ(cells(0.5), 1 + 40 + 16);
+  EXPECT_EQ(cells(1), 1 + 200) << "never sure enough";
+}
+
+TEST(Daedal, WhichCellsBecomeEightAndUntilWhenMayBeSaid) {
+  const auto cells = [](double sure, double uncertain) {
+    FakeDenoiser model(fake_diffusion_spec(), unsure_of_one_cell(1 + 48 + 16));
+    GenerationOptions options = length("48..200");
+    options.tau_expand = sure;
+    options.tau_low = uncertain;
+    return run(model, options).decoded.cells;
+  };
+  EXPECT_EQ(cells(0.9, 0.1), 1 + 48 + 16 + 7);
+  EXPECT_EQ(cells(0.9, 0), 1 + 48 + 16) << "no cell is that improbable";
+  EXPECT_EQ(cells(0.6, 0.1), 1 + 48 + 16) << "0.7 of an end is sure enough";
+  EXPECT_EQ(cells(0, 1), 1 + 48 + 16);
+}
+
 TEST(Daedal, AtTheContextsEndAsManyCellsAreInsertedAsFit) {
   for (const int most : {64, 65, 66, 71, 72}) {
     FakeDenoiser model(fake_diffusion_spec(), unsure_of_one_cell(1 + 48 + 16));

@@ -152,11 +152,36 @@ TEST(Renoise, AStepTotalIsSharedOverCanvases) {
   EXPECT_EQ(run(denoiser, resolve({.max_tokens = 24, .steps_per_block = 3}, denoiser.spec())).outcome.nfe, 9);
 }
 
-TEST(Renoise, ADeadlineLeavesTheFinishedCanvases) {
+TEST(Renoise, ABudgetsLastForwardKeepsTheBestOfTheCanvasItIsIn) {
   FakeDenoiser denoiser(fake_canvas_spec(), sure_of(5, 40));
-  SamplingParams params = resolve({.max_tokens = 24, .max_nfe = 3}, denoiser.spec());
-  const Decoded decoded = run(denoiser, params);
-  EXPECT_EQ(decoded.tokens, Ids(8, 5));
+  const auto within = [&](GenerationOptions options) {
+    options.max_tokens = 24;
+    return run(denoiser, resolve(options, denoiser.spec()));
+  };
+  for (const int forwards : {1, 3, 5}) {  // a canvas takes two
+    const Decoded decoded = within({.max_nfe = forwards});
+    EXPECT_EQ(decoded.outcome.nfe, forwards);
+    EXPECT_EQ(decoded.tokens, Ids(static_cast<size_t>(8 * (forwards + 1) / 2), 5)) << forwards;
+    EXPECT_EQ(decoded.outcome.finish_reason, "deadline");
+    EXPECT_EQ(decoded.outcome.hurried, 8) << "the cells of one canvas, for the others were finished in time";
+  }
+  const Decoded late = within({.deadline_ms = 0});
+  EXPECT_EQ(late.outcome.nfe, 1);
+  EXPECT_EQ(late.tokens, Ids(8, 5));
+  EXPECT_EQ(late.outcome.finish_reason, "deadline");
+  const Decoded in_time = within({.steps_per_block = 2, .settle = "none", .max_nfe = 6});
+  EXPECT_EQ(in_time.outcome.finish_reason, "length") << "as many as all canvases take";
+  EXPECT_EQ(in_time.outcome.hurried, 0);
+}
+
+TEST(Renoise, WhatABudgetLeavesEndsAtAnEndToken) {
+  FakeDenoiser denoiser(fake_canvas_spec(), [](const Ids&, int32_t position) {
+    std::vector<float> logits(16);
+    logits[position == 5 ? 0 : 7] = 4;
+    return logits;
+  });
+  const Decoded decoded = run(denoiser, resolve({.max_tokens = 40, .max_nfe = 2}, denoiser.spec()));
+  EXPECT_EQ(decoded.tokens, Ids(3, 7));
   EXPECT_EQ(decoded.outcome.finish_reason, "deadline");
 }
 

@@ -14,8 +14,12 @@ const std::string kBegin =
 const std::string kStep = R"({"event":"step","n":0,"seconds":0.25,"step":1,"nfe":1,"block":[1,3],"cells":[)"
                           R"({"cell":1,"token":5,"text":" you","state":"committed","confidence":0.75}]})"
                           "\n";
-const std::string kEnd = R"({"event":"end","n":0,"seconds":0.5,"step":1,"nfe":1,"finish_reason":"stop"})"
+const std::string kEnd = R"({"event":"end","n":0,"seconds":0.5,"step":1,"nfe":1,"finish_reason":"stop","tokens":1})"
                          "\n";
+
+std::string with(std::string line, const std::string& from, const std::string& to) {
+  return line.replace(line.find(from), from.size(), to);
+}
 
 TEST(Trace, WrittenLinesAreTheDocumentedOnes) {
   std::string lines;
@@ -34,7 +38,7 @@ TEST(Trace, WrittenLinesAreTheDocumentedOnes) {
           .block_begin = 1,
           .block_end = 3,
           .changes = {{1, 5, 0.75f, CellState::kCommitted}}});
-  writer({.kind = TraceEvent::Kind::kEnd, .seconds = 0.5, .step = 1, .nfe = 1, .finish_reason = "stop"});
+  writer({.kind = TraceEvent::Kind::kEnd, .seconds = 0.5, .step = 1, .nfe = 1, .finish_reason = "stop", .tokens = 1});
   EXPECT_EQ(lines, kBegin + kStep + kEnd);
 }
 
@@ -46,6 +50,9 @@ TEST(Trace, WhatWasWrittenIsReadBack) {
   ASSERT_EQ(trace.events.size(), 3u);
   EXPECT_EQ(trace.events[1].changes.at(0).confidence, 0.75f);
   EXPECT_EQ(trace.events[2].finish_reason, "stop");
+  EXPECT_EQ(trace.events[2].tokens, 1);
+  EXPECT_EQ(read_trace(kBegin + kStep + with(kEnd, ",\"tokens\":1", ""), "t").events[2].tokens, -1)
+      << "written before it was told";
   EXPECT_EQ(trace.token_bytes.at(5), " you");
 }
 
@@ -65,10 +72,6 @@ std::string problem(const std::string& lines) {
     return error.what();
   }
   return "accepted";
-}
-
-std::string with(std::string line, const std::string& from, const std::string& to) {
-  return line.replace(line.find(from), from.size(), to);
 }
 
 TEST(Trace, CellsThatComeAndGoAreMovedBeforeTheChanges) {
@@ -109,6 +112,8 @@ TEST(Trace, BrokenTracesAreRefusedNamingTheLine) {
             "t:2: \"state\" is 'done'; expected fixed, masked, noisy, soft or committed");
   EXPECT_EQ(problem(kBegin + with(kStep, "[1,3]", "[3,1]")), "t:2: \"block\" is [3, 1]; expected 0 <= begin <= end");
   EXPECT_EQ(problem(with(kBegin, "\"cell\":0", "\"cell\":1")), "t:1: \"cell\" is 1; expected 0 to 0");
+  EXPECT_EQ(problem(kBegin + kStep + with(kEnd, "\"tokens\":1", "\"tokens\":3")),
+            "t:3: \"tokens\" is 3; expected 0 to 2");
   EXPECT_EQ(problem(kBegin + with(kStep, "\" you\"", "[300]")), "t:2: \"text\" holds something that is not a byte");
   for (const char* splice : {"[3,0,1]", "[-1,0,1]", "[0,3,0]", "[0,-1,0]", "[0,0,-1]", "[0,0,16777216]", "[0,0,9999]"})
     EXPECT_NE(problem(kBegin + with(kStep, "]}", std::string("],\"splices\":[") + splice + "]}"))
