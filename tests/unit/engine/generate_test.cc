@@ -305,7 +305,7 @@ TEST(Generate, RefusesConstraintsThatCannotHold) {
                "--regex: the shortest text that matches it has 4 tokens, and there is room for 3");
   EXPECT_ERROR(generate(model, {1}, {.stop = {"a"}, .regex = "c{4}"}), kInvalidArgument,
                "--stop could cut a text that --regex asks for");
-  EXPECT_ERROR(generate(model, {1}, {.json_schema = "{"}), kCorrupt, "--json-schema: not valid JSON");
+  EXPECT_ERROR(generate(model, {1}, {.json_schema = "{"}), kInvalidArgument, "--json-schema: not valid JSON");
 }
 
 TEST(MakePrompt, TheTemplateSeesTheTokensOfTheConfigElseThoseOfTheModel) {
