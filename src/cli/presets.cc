@@ -20,8 +20,8 @@ Json to_json(const Preset& preset) {
               {"source", preset.source},
               {"mode", preset.diffusion ? "diffusion" : "ar"},
               {"max_tokens", preset.max_tokens}};
-  if (preset.length.kind != LengthKind::kFixed) {
-    out["length"] = length_of(preset);
+  if (preset.length.kind != LengthKind::kFixed) out["length"] = length_of(preset);
+  if (preset.length.kind == LengthKind::kDaedal) {
     out["tau_eos"] = preset.length.tau_eos;
     out["tau_expand"] = preset.length.tau_expand;
     out["tau_low"] = preset.length.tau_low;
@@ -49,10 +49,11 @@ Json to_json(const Preset& preset) {
 }
 
 std::string settings(const Preset& preset) {
-  std::string text = preset.length.kind == LengthKind::kFixed
-                         ? fmt::format("--max-tokens {}", preset.max_tokens)
-                         : fmt::format("--length {} --tau-eos {} --tau-expand {} --tau-low {}", length_of(preset),
-                                       preset.length.tau_eos, preset.length.tau_expand, preset.length.tau_low);
+  std::string text = preset.length.kind == LengthKind::kFixed ? fmt::format("--max-tokens {}", preset.max_tokens)
+                                                              : fmt::format("--length {}", length_of(preset));
+  if (preset.length.kind == LengthKind::kDaedal)
+    text += fmt::format(" --tau-eos {} --tau-expand {} --tau-low {}", preset.length.tau_eos, preset.length.tau_expand,
+                        preset.length.tau_low);
   if (preset.block_length > 0) text += fmt::format(" --block-length {}", preset.block_length);
   if (preset.steps > 0) text += fmt::format(" --steps {}", preset.steps);
   if (preset.steps_per_block > 0) text += fmt::format(" --steps-per-block {}", preset.steps_per_block);
